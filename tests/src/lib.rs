@@ -1,0 +1,1 @@
+//! Holds nothing: the promises are in `promises/`.
