@@ -1,0 +1,3 @@
+//! skeleton
+/// A parsed SAS.
+pub struct SasToken {}
