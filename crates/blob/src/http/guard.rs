@@ -1,0 +1,168 @@
+//! Judges every URL before a request and every address before a connection.
+//!
+//! The resolver's answer is what is connected to: no second look-up, so no rebinding. One bad address refuses the
+//! name, since mixed answers are an attack or a mistake. IP literals never reach a resolver, so the URL check
+//! judges them.
+
+use std::{
+    error::Error,
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use futures::future::BoxFuture;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use url::{Host, Url};
+
+use super::{Egress, addresses};
+
+/// The port of public storage; any other is another service's.
+const HTTPS_PORT: u16 = 443;
+
+/// Why the guard said no. Names hosts and addresses, never a path or a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal(pub(crate) String);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Refusal {}
+
+/// Turns a name into addresses; tests bring their own.
+pub(super) trait Lookup: fmt::Debug + Send + Sync {
+    fn addresses(&self, host: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
+}
+
+/// The machine's resolver.
+#[derive(Debug)]
+pub(super) struct SystemLookup;
+
+impl Lookup for SystemLookup {
+    fn addresses(&self, host: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+        Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.map(|a| a.ip()).collect()) })
+    }
+}
+
+/// The rules of one client.
+#[derive(Debug, Clone)]
+pub(crate) struct Guard {
+    egress: Arc<Egress>,
+    lookup: Arc<dyn Lookup>,
+}
+
+impl Guard {
+    pub(super) fn new(egress: Egress, lookup: Arc<dyn Lookup>) -> Self {
+        Self { egress: Arc::new(egress), lookup }
+    }
+
+    /// Whether a request may be made to `url` at all.
+    pub(crate) fn check_url(&self, url: &Url) -> Result<(), Refusal> {
+        let host = url.host().ok_or_else(|| Refusal("the URL names no host".into()))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Refusal("the URL carries a user name".into()));
+        }
+        if self.egress.loopback && is_loopback(&host) {
+            return check_loopback_scheme(url);
+        }
+        let name = match host {
+            Host::Domain(name) => normal(name),
+            literal => return Err(Refusal(format!("{literal} is an address, not a host name"))),
+        };
+        self.check_public(url, &name)
+    }
+
+    fn check_public(&self, url: &Url, name: &str) -> Result<(), Refusal> {
+        if url.scheme() != "https" {
+            return Err(Refusal(format!("{}:// is not https", url.scheme())));
+        }
+        if let Some(port) = url.port_or_known_default().filter(|port| *port != HTTPS_PORT) {
+            return Err(Refusal(format!("port {port} of {name} is not {HTTPS_PORT}")));
+        }
+        if !self.egress.hosts.patterns.iter().any(|pattern| host_matches(pattern, name)) {
+            return Err(Refusal(format!("{name} is not among the permitted storage hosts")));
+        }
+        Ok(())
+    }
+
+    /// Whether `host` may be reached at `address`.
+    pub(crate) fn check_address(&self, host: &str, address: IpAddr) -> Result<(), Refusal> {
+        let Some(why) = addresses::refusal(address) else { return Ok(()) };
+        let host = normal(host);
+        let local = self.egress.loopback && address.is_loopback() && is_loopback_name(&host);
+        if local || self.is_exception(&host, address) {
+            return Ok(());
+        }
+        Err(Refusal(format!("{host} leads to {address} ({why})")))
+    }
+
+    fn is_exception(&self, host: &str, address: IpAddr) -> bool {
+        let fits = |e: &super::PrivateEndpoint| e.network.contains(&address) && host_matches(&e.host, host);
+        self.egress.exceptions.iter().any(fits)
+    }
+
+    async fn judged_addresses(&self, host: String) -> Result<Vec<IpAddr>, Box<dyn Error + Send + Sync>> {
+        let addresses = self.lookup.addresses(host.clone()).await?;
+        for address in &addresses {
+            self.check_address(&host, *address)?;
+        }
+        if addresses.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the host name has no address").into());
+        }
+        Ok(addresses)
+    }
+}
+
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = self.clone();
+        let host = normal(name.as_str());
+        Box::pin(async move {
+            let addresses = guard.judged_addresses(host).await?;
+            // Port 0: reqwest fills in the URL's.
+            Ok(Box::new(addresses.into_iter().map(|ip| SocketAddr::new(ip, 0))) as Addrs)
+        })
+    }
+}
+
+/// Whether `host` is named by `pattern`: itself, or for `*.suffix` one or more labels before the suffix.
+fn host_matches(pattern: &str, host: &str) -> bool {
+    let pattern = normal(pattern);
+    match pattern.strip_prefix("*.") {
+        Some(suffix) => {
+            host.strip_suffix(suffix).is_some_and(|head| head.len() > 1 && head.ends_with('.'))
+        }
+        None => pattern == host,
+    }
+}
+
+fn normal(host: &str) -> String {
+    host.trim_end_matches('.').to_ascii_lowercase()
+}
+
+fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => normal(name) == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    }
+}
+
+fn is_loopback_name(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn check_loopback_scheme(url: &Url) -> Result<(), Refusal> {
+    match url.scheme() {
+        "http" | "https" => Ok(()),
+        other => Err(Refusal(format!("{other}:// is neither http nor https"))),
+    }
+}
+
+#[cfg(test)]
+#[path = "guard_tests.rs"]
+mod tests;

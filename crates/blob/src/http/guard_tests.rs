@@ -1,0 +1,121 @@
+//! What the guard refuses and permits, with answers of a made-up DNS.
+
+use std::collections::HashMap;
+
+use valet_grant::HostRules;
+
+use super::*;
+use crate::http::PrivateEndpoint;
+
+#[derive(Debug)]
+struct Names(HashMap<&'static str, Vec<&'static str>>);
+
+impl Lookup for Names {
+    fn addresses(&self, host: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+        let found = self.0.get(host.as_str()).cloned().unwrap_or_default();
+        Box::pin(async move { Ok(found.iter().map(|a| a.parse().unwrap()).collect()) })
+    }
+}
+
+fn guard(loopback: bool, names: &[(&'static str, &[&'static str])]) -> Guard {
+    let patterns = vec!["*.blob.core.windows.net".to_owned()];
+    let mut egress = Egress::new(HostRules { patterns, loopback });
+    egress.exceptions.push(PrivateEndpoint {
+        host: "inside.blob.core.windows.net".into(),
+        network: "10.20.0.0/16".parse().unwrap(),
+    });
+    let names = names.iter().map(|(name, addresses)| (*name, addresses.to_vec())).collect();
+    Guard::new(egress, Arc::new(Names(names)))
+}
+
+fn url_verdict(guard: &Guard, url: &str) -> Result<(), Refusal> {
+    guard.check_url(&Url::parse(url).unwrap())
+}
+
+#[test]
+fn urls_that_are_not_public_storage_are_refused() {
+    let guard = guard(false, &[]);
+    for url in [
+        "http://acct.blob.core.windows.net/",
+        "https://acct.blob.core.windows.net:8443/",
+        "https://user:pw@acct.blob.core.windows.net/",
+        "https://blob.core.windows.net/",
+        "https://.blob.core.windows.net/",
+        "https://evilblob.core.windows.net/",
+        "https://acct.blob.core.windows.net.evil.example/",
+        "https://acct.file.core.windows.net/",
+        "https://0x7f.1/",
+        "https://0177.0.0.1/",
+        "https://127.1/",
+        "https://2130706433/",
+        "https://１２７.０.０.１/",
+        "https://[::1]/",
+        "https://[::ffff:169.254.169.254]/",
+        "https://8.8.8.8/",
+        "https://[2606:4700::1111]/",
+        "https://169.254.169.254/",
+        "https://metadata.google.internal/",
+        "https://localhost/",
+        "http://127.0.0.1:10000/devstoreaccount1/c/b",
+        "ftp://acct.blob.core.windows.net/",
+        "file:///etc/passwd",
+    ] {
+        assert!(url_verdict(&guard, url).is_err(), "{url} is let through");
+    }
+}
+
+#[test]
+fn public_storage_is_let_through() {
+    let guard = guard(false, &[]);
+    for url in [
+        "https://acct.blob.core.windows.net/c/b?sig=x",
+        "https://ACCT.blob.core.windows.net./c/b",
+        "https://acct.z01.blob.core.windows.net:443/",
+    ] {
+        assert_eq!(url_verdict(&guard, url), Ok(()), "{url}");
+    }
+}
+
+#[test]
+fn loopback_opens_the_machine_itself_and_nothing_else() {
+    let guard = guard(true, &[]);
+    for url in ["http://127.0.0.1:10000/", "http://127.8.8.8/", "http://[::1]:1/", "http://localhost:1/"] {
+        assert_eq!(url_verdict(&guard, url), Ok(()), "{url}");
+    }
+    for url in ["http://10.0.0.1/", "http://0.0.0.0/", "http://acct.blob.core.windows.net/", "http://a.localhost/"]
+    {
+        assert!(url_verdict(&guard, url).is_err(), "{url} is let through");
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_refused_if_any_of_its_addresses_is_bad() {
+    let guard = guard(
+        true,
+        &[
+            ("good.blob.core.windows.net", &["20.60.1.1", "2603:1030::1"]),
+            ("rebind.blob.core.windows.net", &["127.0.0.1"]),
+            ("mixed.blob.core.windows.net", &["20.60.1.1", "169.254.169.254"]),
+            ("inside.blob.core.windows.net", &["10.20.1.1"]),
+            ("other.blob.core.windows.net", &["10.20.1.1"]),
+            ("localhost", &["127.0.0.1", "::1"]),
+        ],
+    );
+    let judged = |host: &'static str| {
+        let guard = guard.clone();
+        async move { guard.resolve(host.parse().unwrap()).await.map(|found| found.count()) }
+    };
+    assert_eq!(judged("good.blob.core.windows.net").await.unwrap(), 2);
+    assert_eq!(judged("localhost").await.unwrap(), 2);
+    assert_eq!(judged("inside.blob.core.windows.net").await.unwrap(), 1, "private endpoint");
+    for host in [
+        "rebind.blob.core.windows.net",
+        "mixed.blob.core.windows.net",
+        "other.blob.core.windows.net",
+    ] {
+        let refusal = judged(host).await.unwrap_err();
+        assert!(refusal.downcast_ref::<Refusal>().is_some(), "{host}: {refusal}");
+    }
+    let nowhere = judged("nowhere.blob.core.windows.net").await.unwrap_err();
+    assert!(nowhere.downcast_ref::<Refusal>().is_none(), "no address is no refusal: {nowhere}");
+}
