@@ -1,1 +1,27 @@
-//! Placeholder.
+//! Real services for tests: RabbitMQ, Azurite and the project's own programs as private child processes.
+//!
+//! Everything here blocks and uses threads, so that any test can use it, inside a runtime or not. Several
+//! brokers and storages run side by side, each with its own folder and ports. They end with their owner,
+//! with a panic, and with a killed test process.
+//!
+//! Must never be linked into a program that ships: it holds an account key and can sign. Only tests and
+//! `xtask` depend on it (`deny.toml` and `cargo xtask tidy` hold the line). Mistakes in set-up panic, since a
+//! test has nobody to return an error to.
+
+pub mod broker;
+pub mod folder;
+pub mod http;
+pub mod media;
+pub mod port;
+pub mod process;
+pub mod proxy;
+pub mod storage;
+pub mod wait;
+pub mod workspace;
+
+pub use broker::{Broker, BrokerOptions, Vhost};
+pub use folder::Folder;
+pub use process::{Finished, Process, Program, bin};
+pub use proxy::{Fault, FaultProxy};
+pub use storage::{Sas, Storage, StorageOptions};
+pub use wait::wait_for;
