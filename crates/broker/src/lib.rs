@@ -1,1 +1,53 @@
-//! Placeholder.
+//! RabbitMQ for Valet: topology, publishing with confirms, deliveries that must be settled.
+//!
+//! ```text
+//! BrokerConfig ── Session::connect ─┬─ Publisher  (connection "publish": outbox, window, confirms)
+//!                                   ├─ Feed       (connection "consume": one per slot)
+//!                                   ├─ EventLog   (replay and follow the reports)
+//!                                   └─ DeadLetters
+//! Management ── declare / check / provision   (HTTP API; the provisioning identity only)
+//! ```
+//!
+//! What this crate must never do: hold a storage key, sign anything, read a job's content, decide
+//! what becomes of a job, or trust lapin's auto-recovery (it hangs). Only [`management`] may
+//! declare anything on the broker.
+
+mod backoff;
+mod config;
+mod connect;
+pub mod dead;
+mod delivery;
+mod error;
+pub mod events;
+mod feed;
+mod link;
+pub mod management;
+mod outbox;
+mod outgoing;
+mod publisher;
+mod session;
+mod settle;
+mod start_check;
+mod tls;
+pub mod topology;
+
+pub use config::{BrokerConfig, ConfigError, Password, TlsConfig};
+pub use dead::{DeadError, DeadLetter, DeadLetters, DeadQueue};
+pub use delivery::{Delivery, Lease, LeaseLoss, Stage};
+pub use error::ConnectError;
+pub use events::{EventLog, EventsError, LogItem, Start};
+pub use feed::{Feed, FeedOptions};
+pub use link::LinkState;
+pub use outgoing::Outgoing;
+pub use publisher::{PublishError, Publisher, PublisherOptions, Receipt};
+pub use session::{Purpose, Session};
+pub use settle::{Disposition, SettleError, Settled};
+pub use tls::install_crypto;
+
+/// Log targets that may print message bodies (and so grants) or SASL responses.
+///
+/// lapin logs a returned message, body and all, at WARN (`returned_messages.rs`), and every frame
+/// at TRACE. A program that links this crate must switch these targets off (or at least
+/// `lapin::returned_messages`) in its subscriber; errors are logged by this crate itself.
+pub const UNSAFE_LOG_TARGETS: &[&str] =
+    &["lapin", "amq_protocol", "amq_protocol_tcp", "async_rs", "rustls_connector"];

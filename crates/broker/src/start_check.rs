@@ -1,0 +1,1 @@
+//! Start-up check over AMQP.

@@ -1,0 +1,31 @@
+//! Every name on the broker, once.
+
+/// Direct exchange for jobs; key [`JOBS_KEY`].
+pub const JOBS: &str = "jobs";
+/// Routing key of a new job.
+pub const JOBS_KEY: &str = "r0";
+/// Headers exchange that sorts what leaves `jobs.r0`.
+pub const JOBS_DLX: &str = "jobs.dlx0";
+/// Direct exchange for dead letters; keys [`DEAD`] and [`EXPIRED`].
+pub const DEAD: &str = "dead";
+/// Queue and key of jobs whose grants died.
+pub const EXPIRED: &str = "expired";
+/// Topic exchange for reports.
+pub const EVENTS: &str = "events";
+/// Topic exchange for the operator's orders (cancel; part 3).
+pub const CONTROL: &str = "control";
+/// Attempt 1.
+pub const JOBS_R0: &str = "jobs.r0";
+/// Attempt 2.
+pub const JOBS_R1: &str = "jobs.r1";
+/// Attempt 3.
+pub const JOBS_R2: &str = "jobs.r2";
+/// Wait before attempt 2.
+pub const RETRY_1: &str = "retry.1";
+/// Wait before attempt 3.
+pub const RETRY_2: &str = "retry.2";
+/// The log of reports, a stream.
+pub const EVENTS_LOG: &str = "events.log";
+
+/// What to run when the topology is not as it should be.
+pub const REMEDY: &str = "`valet topology declare`";
