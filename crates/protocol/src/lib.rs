@@ -1,1 +1,48 @@
-//! Placeholder.
+//! The wire format of Valet: the job message, the reports, their headers and every limit.
+//! Bytes in, values out.
+//!
+//! This crate must never read a clock, do I/O or know a signing key, and nothing of it but
+//! [`JobMessage::encode`] ever writes a grant: no `Debug`, `Display`, `Serialize` or error text holds one.
+//!
+//! `docs/wire-format.md` is the reference for engineers who use none of this code;
+//! `docs/schema` holds the JSON Schemas that [`schema`] generates.
+
+pub mod amqp;
+mod check;
+mod de;
+mod error;
+mod etag;
+mod id;
+mod lane;
+pub mod limits;
+mod message;
+mod reason;
+mod report;
+mod salvage;
+pub mod schema;
+mod text;
+mod tree;
+mod wire;
+
+pub use error::{DecodeError, EncodeError};
+pub use etag::ETag;
+pub use id::JobId;
+pub use lane::Lane;
+pub use limits::{MESSAGE_BYTES_MAX, REPORT_BYTES_MAX};
+pub use message::{Input, JobMessage, Limits, Output, PresetRef, Priority, WireBytes};
+pub use reason::{Reason, UnknownReason};
+pub use report::{
+    Accepted, Cancelled, Dead, Event, Expired, Failed, MediaFacts, Progress, Report, ReportData, ReportError,
+    ReportKind, Retrying, Started, Stored, Success, Timings,
+};
+pub use salvage::salvage_id;
+pub use text::{Advice, BlobText, Detail, ShortText, Text, WorkerName};
+
+/// What is wrong with a text that should have become a [`JobId`], [`Lane`] or [`ETag`].
+/// Holds the rule, never the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{rule}")]
+pub struct BadText {
+    /// The rule that was broken, to complete "`<field>` …": "must be a UUIDv7 …".
+    pub rule: &'static str,
+}

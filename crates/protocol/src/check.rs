@@ -1,0 +1,118 @@
+//! The limits of a message's fields, the same for what comes in and for what goes out.
+//! Must never repeat a value.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::de::printable;
+use crate::limits;
+use crate::{DecodeError, EncodeError, JobMessage, PresetRef};
+
+/// A field that breaks a rule.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    field: String,
+    problem: String,
+}
+
+impl Problem {
+    pub(crate) fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { field: field.into(), problem: problem.into() }
+    }
+}
+
+impl From<Problem> for DecodeError {
+    fn from(Problem { field, problem }: Problem) -> Self {
+        Self::Invalid { field, problem }
+    }
+}
+
+impl From<Problem> for EncodeError {
+    fn from(Problem { field, problem }: Problem) -> Self {
+        Self::Invalid { field, problem }
+    }
+}
+
+/// Checks every limit that the types do not hold by themselves.
+pub(crate) fn message(message: &JobMessage) -> Result<(), Problem> {
+    bytes("input.url", message.input.url.expose_url(), 1, limits::URL_BYTES_MAX)?;
+    bytes("output.url", message.output.url.expose_url(), 1, limits::URL_BYTES_MAX)?;
+    content_type(message.output.content_type.as_deref())?;
+    preset(&message.preset)?;
+    let (wall_min, wall_max) = (limits::WALL_SECONDS_MIN.into(), limits::WALL_SECONDS_MAX.into());
+    number("limits.wall_seconds", message.limits.wall_seconds.map(u64::from), wall_min, wall_max)?;
+    number("limits.input_bytes", message.limits.input_bytes, 1, limits::INPUT_BYTES_LIMIT_MAX)?;
+    tags(message)?;
+    times(message)
+}
+
+fn bytes(field: &str, text: &str, min: usize, max: usize) -> Result<(), Problem> {
+    rule((min..=max).contains(&text.len()), field, || format!("must have {min} to {max} bytes"))
+}
+
+fn number(field: &str, value: Option<u64>, min: u64, max: u64) -> Result<(), Problem> {
+    rule(value.is_none_or(|value| (min..=max).contains(&value)), field, || {
+        format!("must be a whole number from {min} to {max}")
+    })
+}
+
+fn rule(kept: bool, field: &str, problem: impl FnOnce() -> String) -> Result<(), Problem> {
+    if kept { Ok(()) } else { Err(Problem::new(field, problem())) }
+}
+
+/// `type/subtype`, and parameters after it; it becomes a header, so printable ASCII only.
+fn content_type(text: Option<&str>) -> Result<(), Problem> {
+    let Some(text) = text else { return Ok(()) };
+    bytes("output.content_type", text, 3, limits::CONTENT_TYPE_BYTES_MAX)?;
+    let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let halves = text.split_once('/').is_some_and(|(kind, rest)| {
+        !kind.is_empty() && !kind.contains(' ') && !rest.is_empty() && !rest.starts_with(' ')
+    });
+    rule(printable && halves, "output.content_type", || "must be a media type such as video/mp4".to_owned())
+}
+
+fn preset(preset: &PresetRef) -> Result<(), Problem> {
+    bytes("preset.name", &preset.name, 1, limits::PRESET_NAME_BYTES_MAX)?;
+    let usual = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    rule(preset.name.bytes().all(usual), "preset.name", || "must consist of a-z, 0-9 and -".to_owned())?;
+    number("preset.version", Some(preset.version.into()), 1, limits::PRESET_VERSION_MAX.into())?;
+    entries("preset.params", preset.params.len(), limits::PARAMS_MAX)?;
+    preset.params.iter().try_for_each(|(name, value)| param(name, value))
+}
+
+fn entries(field: &str, count: usize, max: usize) -> Result<(), Problem> {
+    rule(count <= max, field, || format!("must have at most {max} entries"))
+}
+
+fn param(name: &str, value: &Value) -> Result<(), Problem> {
+    let field = format!("preset.params.{}", printable(name));
+    let fits = (1..=limits::PARAM_NAME_BYTES_MAX).contains(&name.len());
+    rule(fits, &field, || format!("must have a name of 1 to {} bytes", limits::PARAM_NAME_BYTES_MAX))?;
+    match value {
+        Value::Bool(_) | Value::Number(_) => Ok(()),
+        Value::String(text) => bytes(&field, text, 0, limits::PARAM_TEXT_BYTES_MAX),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            Err(Problem::new(field, "must be a number, a boolean or a text"))
+        }
+    }
+}
+
+fn tags(message: &JobMessage) -> Result<(), Problem> {
+    entries("tags", message.tags.len(), limits::TAGS_MAX)?;
+    for (key, value) in &message.tags {
+        let field = format!("tags.{}", printable(key));
+        let fits = (1..=limits::TAG_KEY_BYTES_MAX).contains(&key.len());
+        rule(fits, &field, || format!("must have a key of 1 to {} bytes", limits::TAG_KEY_BYTES_MAX))?;
+        bytes(&field, value, 0, limits::TAG_VALUE_BYTES_MAX)?;
+        let printable = !key.chars().chain(value.chars()).any(char::is_control);
+        rule(printable, &field, || "must hold no control characters".to_owned())?;
+    }
+    Ok(())
+}
+
+fn times(message: &JobMessage) -> Result<(), Problem> {
+    let modern = message.submitted_at >= Timestamp::UNIX_EPOCH;
+    rule(modern, "submitted_at", || "must not be before 1970".to_owned())?;
+    let later = message.not_after > message.submitted_at;
+    rule(later, "not_after", || "must be later than submitted_at".to_owned())
+}

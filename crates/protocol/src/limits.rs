@@ -1,0 +1,76 @@
+//! Every limit of the wire format, with its unit and the reason for its number.
+//! Must hold data only; `docs/wire-format.md` repeats the table and a test keeps the two equal.
+
+/// One limit, as the documentation shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    /// The constant's name.
+    pub name: &'static str,
+    /// Its value, in `unit`.
+    pub value: u64,
+    /// The unit: bytes, seconds, entries …
+    pub unit: &'static str,
+    /// What is limited, and why this number.
+    pub reason: &'static str,
+}
+
+macro_rules! limits {
+    ($($name:ident: $type:ty = $value:expr, $unit:literal, $reason:literal;)*) => {
+        $(#[doc = $reason] #[doc = ""] #[doc = concat!("Unit: ", $unit, ".")] pub const $name: $type = $value;)*
+
+        /// All limits in the order in which the documentation shows them.
+        pub const TABLE: &[Limit] =
+            &[$(Limit { name: stringify!($name), value: $name as u64, unit: $unit, reason: $reason }),*];
+    };
+}
+
+limits! {
+    MESSAGE_BYTES_MAX: usize = 65_536, "bytes",
+        "A whole job message. Two URLs, tags and parameters at their own limits still fit, and a queue of 100,000 messages stays below 7 GB.";
+    REPORT_BYTES_MAX: usize = 16_384, "bytes",
+        "A report's body. Its longest texts together stay below it, so a report never fails for its size.";
+    URL_BYTES_MAX: usize = 8_192, "bytes",
+        "`input.url` and `output.url`. A blob name of 1,024 characters, percent-encoded, and a full user delegation SAS fit.";
+    ETAG_BYTES_MAX: usize = 128, "bytes",
+        "`input.etag`, quotes included. Azure's have about 20; the rest is room.";
+    CONTENT_TYPE_BYTES_MAX: usize = 128, "bytes",
+        "`output.content_type`. Room for one type with a codecs parameter; it becomes an HTTP header.";
+    LANE_BYTES_MAX: usize = 40, "bytes",
+        "`lane`. It is part of queue names and routing keys, which RabbitMQ ends at 255 bytes.";
+    PRESET_NAME_BYTES_MAX: usize = 64, "bytes",
+        "`preset.name`. It is printed in tables and metadata.";
+    PRESET_VERSION_MAX: u32 = 9_999, "versions",
+        "`preset.version`, counted from 1.";
+    PARAMS_MAX: usize = 32, "entries",
+        "`preset.params`. No preset has more than a dozen parameters.";
+    PARAM_NAME_BYTES_MAX: usize = 64, "bytes",
+        "A name in `preset.params`.";
+    PARAM_TEXT_BYTES_MAX: usize = 256, "bytes",
+        "A text value in `preset.params`. Parameters are numbers and words, never scripts.";
+    TAGS_MAX: usize = 32, "entries",
+        "`tags`. They are for the sender's own correlation and are kept with the job.";
+    TAG_KEY_BYTES_MAX: usize = 64, "bytes",
+        "A key in `tags`; at least one byte.";
+    TAG_VALUE_BYTES_MAX: usize = 256, "bytes",
+        "A value in `tags`. A title or an identifier fits; a document does not belong there.";
+    WALL_SECONDS_MIN: u32 = 1, "seconds",
+        "`limits.wall_seconds`. Zero would fail every job.";
+    WALL_SECONDS_MAX: u32 = 86_400, "seconds",
+        "`limits.wall_seconds`. One day: the longest lifetime that a grant has by default, so no job could use more.";
+    INPUT_BYTES_LIMIT_MAX: u64 = 209_715_200_000_000, "bytes",
+        "`limits.input_bytes`. The largest block blob of Azure (50,000 blocks of 4,000 MiB).";
+    TIME_BYTES_MAX: usize = 40, "bytes",
+        "`submitted_at` and `not_after`. RFC 3339 with nanoseconds and an offset has 35.";
+    FIELD_NAME_BYTES_MAX: usize = 64, "bytes",
+        "A field name that an error repeats; a longer or unusual one is described by its length.";
+    DETAIL_BYTES_MAX: usize = 2_048, "bytes",
+        "`detail` of a report and the header `valet-detail`. Room for ffmpeg's last lines, not for its log.";
+    ADVICE_BYTES_MAX: usize = 1_024, "bytes",
+        "`advice` of a report: a few sentences.";
+    BLOB_TEXT_BYTES_MAX: usize = 4_352, "bytes",
+        "`output` of a report: account, blob container and a blob name of 1,024 four-byte characters.";
+    SHORT_TEXT_BYTES_MAX: usize = 128, "bytes",
+        "Names of codecs, formats, phases and versions in a report.";
+    WORKER_NAME_BYTES_MAX: usize = 64, "bytes",
+        "A worker's name; a host name of one label fits.";
+}

@@ -1,0 +1,302 @@
+//! The job message as it is on the wire: the JSON's own shape, from which the schema is generated.
+//! Must never leave this crate, print or be logged: its texts hold grants.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use valet_grant::GrantUrl;
+use zeroize::Zeroizing;
+
+use crate::check::Problem;
+use crate::limits::{
+    CONTENT_TYPE_BYTES_MAX, ETAG_BYTES_MAX, INPUT_BYTES_LIMIT_MAX, MESSAGE_BYTES_MAX, PARAMS_MAX,
+    PRESET_NAME_BYTES_MAX, PRESET_VERSION_MAX, TAGS_MAX, TIME_BYTES_MAX, URL_BYTES_MAX, WALL_SECONDS_MAX,
+    WALL_SECONDS_MIN,
+};
+use crate::tree::{self, Tree};
+use crate::{BadText, DecodeError, EncodeError, JobMessage, Priority, de};
+
+/// The only version there is.
+pub(crate) const VERSION: u64 = 1;
+
+/// One job for Valet. Unknown fields are refused; an optional field may be left out or null.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Message {
+    /// Version of this format.
+    #[schemars(extend("const" = VERSION))]
+    version: u64,
+    /// Id of the job: a UUIDv7 in lower case. Also the AMQP `message_id`.
+    #[schemars(regex(pattern = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"))]
+    id: String,
+    /// Whose work it is; `default` if absent.
+    #[schemars(regex(pattern = r"^[a-z0-9-]{1,40}$"))]
+    lane: Option<String>,
+    /// The blob to read.
+    input: Input,
+    /// The blob to write.
+    output: Output,
+    /// What to do.
+    preset: Preset,
+    /// Bounds for this job, narrower than the worker's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits: Option<Limits>,
+    /// Its turn among jobs that wait; `normal` if absent.
+    priority: Option<Priority>,
+    /// The sender's own correlation data: at most 32 keys of 1 to 64 bytes with values of at most 256 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxProperties" = TAGS_MAX))]
+    tags: Option<BTreeMap<String, String>>,
+    /// When the job was submitted.
+    submitted_at: TimeText,
+    /// From when on the job is of no use: the earlier expiry of its two grants. Later than `submitted_at`.
+    not_after: TimeText,
+}
+
+/// The blob to read.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Input {
+    /// A SAS URL with the right to read exactly this blob (`sr=b`, `sp=r`). A secret.
+    url: SecretText,
+    /// The content that is meant: a strong entity tag with its quotes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = ETAG_BYTES_MAX), regex(pattern = r#"^"[!#-~]+"$"#))]
+    etag: Option<String>,
+}
+
+/// The blob to write.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Output {
+    /// A SAS URL with the right to create exactly this blob (`sr=b`, `sp=c`). A secret.
+    url: SecretText,
+    /// Content type of the output; the preset's own if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = CONTENT_TYPE_BYTES_MAX), regex(pattern = r"^[!-~]+/[ -~]+$"))]
+    content_type: Option<String>,
+}
+
+/// What to do: a preset by name and version.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Preset {
+    /// Name of the preset.
+    #[schemars(length(max = PRESET_NAME_BYTES_MAX), regex(pattern = r"^[a-z0-9-]+$"))]
+    name: String,
+    /// Version of the preset.
+    #[schemars(range(min = 1, max = PRESET_VERSION_MAX))]
+    version: u32,
+    /// Parameters, which the preset judges: numbers, booleans and texts of at most 256 bytes.
+    #[schemars(extend("maxProperties" = PARAMS_MAX, "additionalProperties" = serde_json::json!({
+        "type": ["number", "boolean", "string"], "maxLength": crate::limits::PARAM_TEXT_BYTES_MAX,
+    })))]
+    params: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// Bounds for one job.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    /// Wall clock time of one attempt, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = WALL_SECONDS_MIN, max = WALL_SECONDS_MAX))]
+    wall_seconds: Option<u32>,
+    /// Size of the input, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = INPUT_BYTES_LIMIT_MAX))]
+    input_bytes: Option<u64>,
+}
+
+/// A text that is a grant: zeroized, and written by [`encode`] alone.
+struct SecretText(Zeroizing<String>);
+
+impl Serialize for SecretText {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Zeroizing::new(text)))
+    }
+}
+
+impl JsonSchema for SecretText {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "SecretUrl".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string", "format": "uri", "minLength": 1, "maxLength": URL_BYTES_MAX, "writeOnly": true
+        })
+    }
+}
+
+/// An instant as RFC 3339 writes it.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct TimeText(String);
+
+impl JsonSchema for TimeText {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string", "format": "date-time", "maxLength": TIME_BYTES_MAX,
+            "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$",
+        })
+    }
+}
+
+impl TimeText {
+    /// The instant; `None` if the text is no RFC 3339 time.
+    pub(crate) fn parse(text: &str) -> Option<Timestamp> {
+        let bytes = text.as_bytes();
+        let usual = |byte: &u8| byte.is_ascii_digit() || b"-+:.TZ".contains(byte);
+        // jiff reads more spellings than RFC 3339 has; the others are refused here.
+        let shape = (20..=TIME_BYTES_MAX).contains(&bytes.len())
+            && bytes[..4].iter().all(u8::is_ascii_digit)
+            && bytes[10] == b'T'
+            && bytes.iter().all(usual)
+            && (bytes.ends_with(b"Z") || bytes[bytes.len() - 3] == b':');
+        if shape { text.parse().ok() } else { None }
+    }
+
+    fn read(&self, field: &'static str) -> Result<Timestamp, Problem> {
+        Self::parse(&self.0)
+            .ok_or_else(|| Problem::new(field, "must be an RFC 3339 time, such as 2026-01-31T12:00:00Z"))
+    }
+}
+
+/// Bytes to message, without the limits that [`crate::check`] knows.
+pub(crate) fn decode(bytes: &[u8]) -> Result<JobMessage, DecodeError> {
+    let tree = tree::parse(bytes, MESSAGE_BYTES_MAX)?;
+    check_version(&tree)?;
+    let message: Message = de::from_tree(tree)?;
+    message.try_into().map_err(Problem::into)
+}
+
+/// Before anything else: a later version may well have other fields.
+fn check_version(tree: &Tree) -> Result<(), DecodeError> {
+    let Tree::Map(fields) = tree else { return Ok(()) };
+    match fields.get("version") {
+        Some(Tree::Number(number)) => match number.as_u64() {
+            Some(version) if version != VERSION => Err(DecodeError::UnsupportedVersion { version }),
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Message to bytes.
+pub(crate) fn encode(message: &JobMessage) -> Result<Zeroizing<Vec<u8>>, EncodeError> {
+    let message = Message::from(message);
+    // Reserved whole: a buffer that grows leaves copies of the grants behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(message.bytes_about()));
+    serde_json::to_writer(&mut *bytes, &message)
+        .expect("texts, numbers and maps with text keys are always JSON");
+    Ok(bytes)
+}
+
+impl Message {
+    fn bytes_about(&self) -> usize {
+        let texts = |(key, value): (&String, &String)| key.len() + value.len() + 8;
+        let tags: usize = self.tags.iter().flatten().map(texts).sum();
+        self.input.url.0.len() + self.output.url.0.len() + 2 * tags + 4_096
+    }
+}
+
+impl TryFrom<Message> for JobMessage {
+    type Error = Problem;
+
+    fn try_from(wire: Message) -> Result<Self, Problem> {
+        Ok(Self {
+            id: parsed("id", &wire.id)?,
+            lane: wire.lane.map(|lane| parsed("lane", &lane)).transpose()?.unwrap_or_default(),
+            input: crate::Input {
+                url: wire.input.url.into_grant(),
+                etag: wire.input.etag.map(|etag| parsed("input.etag", &etag)).transpose()?,
+            },
+            output: crate::Output {
+                url: wire.output.url.into_grant(),
+                content_type: wire.output.content_type,
+            },
+            preset: crate::PresetRef {
+                name: wire.preset.name,
+                version: wire.preset.version,
+                params: wire.preset.params.unwrap_or_default(),
+            },
+            limits: wire.limits.map_or_else(Default::default, |limits| crate::Limits {
+                wall_seconds: limits.wall_seconds,
+                input_bytes: limits.input_bytes,
+            }),
+            priority: wire.priority.unwrap_or_default(),
+            tags: wire.tags.unwrap_or_default(),
+            submitted_at: wire.submitted_at.read("submitted_at")?,
+            not_after: wire.not_after.read("not_after")?,
+        })
+    }
+}
+
+fn parsed<T: FromStr<Err = BadText>>(field: &'static str, text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|bad: BadText| Problem::new(field, bad.rule))
+}
+
+impl SecretText {
+    fn into_grant(mut self) -> GrantUrl {
+        GrantUrl::new(std::mem::take(&mut *self.0))
+    }
+}
+
+impl From<&GrantUrl> for SecretText {
+    fn from(url: &GrantUrl) -> Self {
+        Self(Zeroizing::new(url.expose_url().to_owned()))
+    }
+}
+
+impl From<&JobMessage> for Message {
+    fn from(message: &JobMessage) -> Self {
+        let limits =
+            Limits { wall_seconds: message.limits.wall_seconds, input_bytes: message.limits.input_bytes };
+        Self {
+            version: VERSION,
+            id: message.id.to_string(),
+            lane: Some(message.lane.to_string()),
+            input: Input {
+                url: (&message.input.url).into(),
+                etag: message.input.etag.as_ref().map(ToString::to_string),
+            },
+            output: Output {
+                url: (&message.output.url).into(),
+                content_type: message.output.content_type.clone(),
+            },
+            preset: Preset {
+                name: message.preset.name.clone(),
+                version: message.preset.version,
+                params: Some(message.preset.params.clone()),
+            },
+            limits: (message.limits != crate::Limits::default()).then_some(limits),
+            priority: Some(message.priority),
+            tags: (!message.tags.is_empty()).then(|| message.tags.clone()),
+            submitted_at: TimeText(message.submitted_at.to_string()),
+            not_after: TimeText(message.not_after.to_string()),
+        }
+    }
+}
