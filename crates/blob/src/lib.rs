@@ -4,13 +4,18 @@
 //! This crate must never sign, list, or reach a blob that no grant names; it must never print a URL's query.
 
 mod clock;
+mod deadline;
 mod digest;
 mod error;
 mod fetch;
+mod frontier;
 pub mod http;
 mod input;
+mod range;
 mod retry;
+mod scratch;
 mod store;
+mod upload;
 
 pub use clock::{Clock, SystemClock};
 pub use digest::{Digests, hash_file};

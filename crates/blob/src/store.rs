@@ -1,11 +1,20 @@
 //! One output blob by one Put Blob: whole or not at all, never over an existing blob.
+//!
+//! A create-only write whose answer is lost is ambiguous by nature; this says so instead of guessing.
 
-use std::path::Path;
+use std::{fs::File, io, path::Path, sync::Arc};
 
 use jiff::Timestamp;
-use valet_grant::WriteGrant;
+use reqwest::{
+    Method, RequestBuilder, Response,
+    header::{CONTENT_LENGTH, ETAG, IF_NONE_MATCH},
+};
+use valet_grant::{GrantUrl, WriteGrant};
 
-use crate::{StorageError, http::Client};
+use crate::{
+    StorageError, StorageErrorKind, deadline::within, error::Failure, error::Subject, http::Client,
+    input::text, retry::Tries, upload::Upload,
+};
 
 /// The most that one Put Blob carries: 5,000 MiB (from version 2019-12-12 on).
 pub const PUT_BYTES_MAX: u64 = 5_000 << 20;
@@ -76,6 +85,84 @@ pub async fn store(
     path: &Path,
     spec: &StoreSpec,
 ) -> Result<Stored, StorageError> {
-    let _ = (client, grant, path, spec);
-    todo!()
+    let opened = open(path).await;
+    let (file, bytes) = opened.map_err(|error| Subject::storing(grant, 0).scratch(&error))?;
+    let subject = Subject::storing(grant, bytes);
+    if bytes > PUT_BYTES_MAX {
+        return Err(subject.error(StorageErrorKind::TooLarge { bytes, bytes_max: PUT_BYTES_MAX }));
+    }
+    let put = Put { client, url: grant.url(), subject: &subject, file, bytes, spec };
+    within(client, spec.deadline, &subject, Box::pin(put.run())).await
+}
+
+async fn open(path: &Path) -> io::Result<(Arc<File>, u64)> {
+    let path = path.to_owned();
+    let open = move || {
+        let file = File::open(path)?;
+        let bytes = file.metadata()?.len();
+        Ok((Arc::new(file), bytes))
+    };
+    tokio::task::spawn_blocking(open).await.map_err(io::Error::other)?
+}
+
+/// One output and the tries to put it.
+struct Put<'a> {
+    client: &'a Client,
+    url: &'a GrantUrl,
+    subject: &'a Subject,
+    file: Arc<File>,
+    bytes: u64,
+    spec: &'a StoreSpec,
+}
+
+impl Put<'_> {
+    async fn run(&self) -> Result<Stored, StorageError> {
+        let mut tries = Tries::new(self.client, self.subject, self.spec.deadline);
+        let mut unresolved = self.spec.earlier_attempt == EarlierAttempt::Possible;
+        let mut upload = Upload::new(Arc::clone(&self.file), self.bytes);
+        loop {
+            tries.check_time()?;
+            let failure = match self.once(&upload).await {
+                Ok(response) => return Ok(created(&response)),
+                Err(failure) => failure,
+            };
+            if unresolved && failure.error.kind == StorageErrorKind::NameCollision {
+                return Ok(Stored { etag: None, outcome: StoreOutcome::ExistsAfterOwnAttempt });
+            }
+            unresolved |= failure.unresolved;
+            upload = upload.held_back();
+            tries.pause_after(failure).await?;
+        }
+    }
+
+    async fn once(&self, upload: &Upload) -> Result<Response, Failure> {
+        let (body, stall) = upload.body(self.client.stall_timeout());
+        let request = self.request()?.body(body);
+        // The answer is awaited while the body is sent: a refusal ends the upload at once.
+        let sent = tokio::select! {
+            sent = request.send() => sent,
+            () = stall => return Err(self.subject.stalled()),
+        };
+        self.client.judge(sent, self.subject).await
+    }
+
+    fn request(&self) -> Result<RequestBuilder, Failure> {
+        let StoreSpec { content_type, metadata, md5, .. } = self.spec;
+        let request = self.client.request(Method::PUT, self.url.expose_url(), self.subject)?;
+        Ok(request
+            .header("x-ms-blob-type", "BlockBlob")
+            .header("x-ms-blob-content-type", content_type)
+            // Enforced where the grant has `w` too; a create-only grant cannot overwrite anyway.
+            .header(IF_NONE_MATCH, "*")
+            .header("content-md5", md5)
+            .header(CONTENT_LENGTH, self.bytes)
+            .header("x-ms-meta-job", &metadata.job)
+            .header("x-ms-meta-attempt", metadata.attempt)
+            .header("x-ms-meta-sha256", &metadata.sha256)
+            .header("x-ms-meta-preset", &metadata.preset))
+    }
+}
+
+fn created(response: &Response) -> Stored {
+    Stored { etag: text(response.headers(), ETAG), outcome: StoreOutcome::Created }
 }

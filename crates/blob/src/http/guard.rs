@@ -14,6 +14,7 @@ use std::{
 use futures::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
+use valet_grant::{HostRules, is_loopback_host};
 
 use super::{Egress, addresses};
 
@@ -55,7 +56,9 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(egress: Egress, lookup: Arc<dyn Lookup>) -> Self {
+    pub(super) fn new(mut egress: Egress, lookup: Arc<dyn Lookup>) -> Self {
+        // One switch for loopback: the one that also opens http.
+        egress.hosts.loopback = egress.loopback;
         Self { egress: Arc::new(egress), lookup }
     }
 
@@ -82,7 +85,7 @@ impl Guard {
         if let Some(port) = url.port_or_known_default().filter(|port| *port != HTTPS_PORT) {
             return Err(Refusal(format!("port {port} of {name} is not {HTTPS_PORT}")));
         }
-        if !self.egress.hosts.patterns.iter().any(|pattern| host_matches(pattern, name)) {
+        if !self.egress.hosts.allows(name) {
             return Err(Refusal(format!("{name} is not among the permitted storage hosts")));
         }
         Ok(())
@@ -92,7 +95,7 @@ impl Guard {
     pub(crate) fn check_address(&self, host: &str, address: IpAddr) -> Result<(), Refusal> {
         let Some(why) = addresses::refusal(address) else { return Ok(()) };
         let host = normal(host);
-        let local = self.egress.loopback && address.is_loopback() && is_loopback_name(&host);
+        let local = self.egress.loopback && address.is_loopback() && is_loopback_host(&host);
         if local || self.is_exception(&host, address) {
             return Ok(());
         }
@@ -100,8 +103,9 @@ impl Guard {
     }
 
     fn is_exception(&self, host: &str, address: IpAddr) -> bool {
-        let fits = |e: &super::PrivateEndpoint| e.network.contains(&address) && host_matches(&e.host, host);
-        self.egress.exceptions.iter().any(fits)
+        self.egress.exceptions.iter().filter(|exception| exception.network.contains(&address)).any(
+            |exception| HostRules { patterns: vec![exception.host.clone()], loopback: false }.allows(host),
+        )
     }
 
     async fn judged_addresses(&self, host: String) -> Result<Vec<IpAddr>, Box<dyn Error + Send + Sync>> {
@@ -128,32 +132,16 @@ impl Resolve for Guard {
     }
 }
 
-/// Whether `host` is named by `pattern`: itself, or for `*.suffix` one or more labels before the suffix.
-fn host_matches(pattern: &str, host: &str) -> bool {
-    let pattern = normal(pattern);
-    match pattern.strip_prefix("*.") {
-        Some(suffix) => {
-            host.strip_suffix(suffix).is_some_and(|head| head.len() > 1 && head.ends_with('.'))
-        }
-        None => pattern == host,
-    }
-}
-
 fn normal(host: &str) -> String {
     host.trim_end_matches('.').to_ascii_lowercase()
 }
 
 fn is_loopback(host: &Host<&str>) -> bool {
     match host {
-        Host::Domain(name) => normal(name) == "localhost",
+        Host::Domain(name) => is_loopback_host(&normal(name)),
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => address.is_loopback(),
     }
-}
-
-fn is_loopback_name(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn check_loopback_scheme(url: &Url) -> Result<(), Refusal> {

@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use valet_grant::HostRules;
-
 use super::*;
 use crate::http::PrivateEndpoint;
 
@@ -82,7 +80,8 @@ fn loopback_opens_the_machine_itself_and_nothing_else() {
     for url in ["http://127.0.0.1:10000/", "http://127.8.8.8/", "http://[::1]:1/", "http://localhost:1/"] {
         assert_eq!(url_verdict(&guard, url), Ok(()), "{url}");
     }
-    for url in ["http://10.0.0.1/", "http://0.0.0.0/", "http://acct.blob.core.windows.net/", "http://a.localhost/"]
+    for url in
+        ["http://10.0.0.1/", "http://0.0.0.0/", "http://acct.blob.core.windows.net/", "http://a.localhost/"]
     {
         assert!(url_verdict(&guard, url).is_err(), "{url} is let through");
     }
@@ -108,11 +107,8 @@ async fn a_name_is_refused_if_any_of_its_addresses_is_bad() {
     assert_eq!(judged("good.blob.core.windows.net").await.unwrap(), 2);
     assert_eq!(judged("localhost").await.unwrap(), 2);
     assert_eq!(judged("inside.blob.core.windows.net").await.unwrap(), 1, "private endpoint");
-    for host in [
-        "rebind.blob.core.windows.net",
-        "mixed.blob.core.windows.net",
-        "other.blob.core.windows.net",
-    ] {
+    for host in ["rebind.blob.core.windows.net", "mixed.blob.core.windows.net", "other.blob.core.windows.net"]
+    {
         let refusal = judged(host).await.unwrap_err();
         assert!(refusal.downcast_ref::<Refusal>().is_some(), "{host}: {refusal}");
     }

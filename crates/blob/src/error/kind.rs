@@ -1,19 +1,8 @@
-//! What went wrong with storage, in words for people and in kinds for the worker's decision. It never holds a URL.
+//! Why an operation on a blob failed: one kind, one thing to do about it.
 
-use std::{error::Error, fmt, net::IpAddr};
+use std::net::IpAddr;
 
-/// What was being done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
-    /// Asking for the input's length, ETag and MD5.
-    Open,
-    /// Reading the input's bytes.
-    Fetch,
-    /// Writing the output.
-    Store,
-}
-
-/// Why it failed. One kind, one thing to do about it.
+/// Why it failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StorageErrorKind {
     /// The grant's expiry has passed.
@@ -55,7 +44,7 @@ pub enum StorageErrorKind {
     Connection,
     /// An answer, or the end of the transfer, did not come in time.
     Timeout,
-    /// The address is one that Valet does not talk to.
+    /// The address is one that Valet does not talk to; the text says which and why.
     EgressRefused(String),
     /// The scratch disk is full.
     ScratchFull,
@@ -65,44 +54,37 @@ pub enum StorageErrorKind {
     Unexpected {
         /// HTTP status; 0 when there was none.
         status: u16,
-        /// Storage's error code; empty when there was none.
+        /// Storage's error code, or what else was odd; may be empty.
         code: String,
     },
 }
 
-/// A failed operation on one blob. `Display` says what happened, [`StorageError::advice`] what to do.
-#[derive(Debug)]
-pub struct StorageError {
-    /// Why.
-    pub kind: StorageErrorKind,
-    /// What was being done.
-    pub operation: Operation,
-    /// `account/container/blob`.
-    pub blob: String,
-    /// HTTP status, when storage answered.
-    pub status: Option<u16>,
-    /// Storage's own error code, when it sent one.
-    pub code: Option<String>,
-    /// Storage's request id, for a support case.
-    pub request_id: Option<String>,
-}
-
-impl StorageError {
-    /// What a person should do.
-    pub fn advice(&self) -> String {
-        todo!()
-    }
-
+impl StorageErrorKind {
     /// Whether the same operation may succeed later with the same grant.
     pub fn is_transient(&self) -> bool {
-        todo!()
+        match self {
+            // A start to come is a wait, but of unknown length: the job's own retry is for that.
+            Self::Throttled | Self::Unavailable | Self::Connection | Self::Timeout => true,
+            Self::GrantNotYetValid | Self::ScratchFull | Self::Scratch => true,
+            Self::GrantExpired
+            | Self::GrantInvalid
+            | Self::WrongRight
+            | Self::WrongAddress(_)
+            | Self::WrongProtocol
+            | Self::BlobMissing
+            | Self::ContainerMissing
+            | Self::BlobArchived
+            | Self::NameCollision
+            | Self::InputChanged
+            | Self::TooLarge { .. }
+            | Self::Md5Mismatch
+            | Self::EgressRefused(_)
+            | Self::Unexpected { .. } => false,
+        }
+    }
+
+    /// Whether this crate itself tries again: only what a short pause can mend.
+    pub(crate) fn is_worth_a_pause(&self) -> bool {
+        matches!(self, Self::Throttled | Self::Unavailable | Self::Connection | Self::Timeout)
     }
 }
-
-impl fmt::Display for StorageError {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
-    }
-}
-
-impl Error for StorageError {}

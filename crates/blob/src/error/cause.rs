@@ -1,0 +1,67 @@
+//! The chain behind an error, flattened to text when it happens, so that no `reqwest::Error` with its URL lives on.
+
+use std::{error::Error, fmt, io};
+
+use crate::http::Refusal;
+
+/// The messages of an error chain, joined; no URL in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cause(String);
+
+impl Cause {
+    /// Takes any error's chain. A `reqwest::Error` within it that still has its URL is passed over.
+    pub(crate) fn new(error: &(dyn Error + 'static)) -> Self {
+        let mut messages: Vec<String> = Vec::new();
+        for link in chain(error).filter(|link| !shows_url(*link)) {
+            let message = link.to_string();
+            // Wrappers often repeat what they wrap.
+            if messages.last() != Some(&message) {
+                messages.push(message);
+            }
+        }
+        Self(messages.join(": "))
+    }
+
+    /// Takes an HTTP error, without its URL.
+    pub(crate) fn of_request(error: reqwest::Error) -> Self {
+        Self::new(&error.without_url())
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Cause {}
+
+/// The guard's refusal, if that is what stopped a request.
+pub(super) fn refusal(error: &reqwest::Error) -> Option<&Refusal> {
+    chain(error).find_map(|link| link.downcast_ref())
+}
+
+/// A failed read of the output file while it was sent.
+#[derive(Debug)]
+pub(crate) struct BodyRead(pub(crate) io::Error);
+
+impl fmt::Display for BodyRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "reading the file: {}", self.0)
+    }
+}
+
+impl Error for BodyRead {}
+
+/// Whether our own file stopped a request.
+pub(super) fn body_read(error: &reqwest::Error) -> Option<&io::Error> {
+    chain(error).find_map(|link| link.downcast_ref::<BodyRead>()).map(|read| &read.0)
+}
+
+fn shows_url(link: &(dyn Error + 'static)) -> bool {
+    link.downcast_ref::<reqwest::Error>().is_some_and(|error| error.url().is_some())
+}
+
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |link: &&'a (dyn Error + 'static)| (*link).source())
+}
