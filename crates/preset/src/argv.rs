@@ -3,7 +3,7 @@
 
 /// One argument: words of this crate and numbers, joined.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text(String);
+pub(crate) struct Text(String);
 
 /// Joins words and numbers to one [`Text`]: `text!["scale=", width, ":", height]`.
 macro_rules! text {
@@ -62,6 +62,12 @@ impl Filters {
     /// This with `filter` as its next step.
     pub(crate) fn then(mut self, filter: impl Into<Text>) -> Self {
         self.0.push(filter.into());
+        self
+    }
+
+    /// This with `filter` as its first step.
+    pub(crate) fn before(mut self, filter: impl Into<Text>) -> Self {
+        self.0.insert(0, filter.into());
         self
     }
 

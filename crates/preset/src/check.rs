@@ -168,7 +168,7 @@ impl SizeRule {
         let shown = input.map(Frame::displayed);
         let stored = input.map(|video| Frame { width: video.width, height: video.height });
         let expected = match self {
-            Self::Fit(limit) => shown.map(|frame| frame.fit(limit)),
+            Self::Fit(limit) => shown.map(|frame| frame.fit(limit).padded(limit)),
             Self::FitWidth(width) => shown.map(|frame| frame.fit_width(width)),
             Self::FitWidthEven(width) => shown.map(|frame| frame.fit_width(width).even()),
             Self::Exactly(frame) => Some(frame),

@@ -164,6 +164,14 @@ pub enum Unsuited {
     /// The preset needs to know how long the input is.
     #[error("its duration is unknown")]
     NoDuration,
+    /// It is longer than [`crate::INPUT_SECONDS_MAX`].
+    #[error("it says that it is {duration_seconds:.0} s long, the limit is {seconds_max} s")]
+    TooLong {
+        /// How long the input says it is.
+        duration_seconds: f64,
+        /// The limit, in seconds.
+        seconds_max: u32,
+    },
     /// A position lies behind the end.
     #[error("position {at_seconds} s lies behind its end at {duration_seconds:.3} s")]
     BehindEnd {
@@ -225,6 +233,7 @@ impl Unsuited {
             Self::NoVideo => "Use a preset for audio, or check that this is the right input.",
             Self::NoAudio => "Use a preset for pictures, or check that this is the right input.",
             Self::NoDuration => "Remux the input first, so that it says how long it is.",
+            Self::TooLong { .. } => "Cut it into parts first; if it is short, its header is damaged.",
             Self::BehindEnd { .. } => "Give an earlier position, or use at_percent.",
             Self::PictureTooLarge { .. } => "Ask for fewer or smaller tiles.",
             Self::Uncarried { .. } => "Encode it instead, for example with h264-1080p or audio-aac.",

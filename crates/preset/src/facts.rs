@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{FACTS_BYTES_MAX, INPUT_SECONDS_MAX};
+use crate::limits::FACTS_BYTES_MAX;
 
 /// What is known about a media file.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -14,9 +14,9 @@ pub struct MediaFacts {
     pub duration_seconds: Option<f64>,
     /// Bits a second of the whole file.
     pub bit_rate: Option<u64>,
-    /// The first video stream that is no cover picture.
+    /// The first video stream of a known codec that is no cover picture.
     pub video: Option<VideoFacts>,
-    /// The first audio stream.
+    /// The first audio stream of a known codec.
     pub audio: Option<AudioFacts>,
     /// The audio streams behind the first.
     pub other_audio: Vec<AudioFacts>,
@@ -25,6 +25,8 @@ pub struct MediaFacts {
 /// What is known about a video stream or picture.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct VideoFacts {
+    /// Index of the stream in its file, from 0.
+    pub index: u32,
     /// Codec, as ffprobe calls it.
     pub codec: String,
     /// Stored width in pixels, before rotation and pixel shape; 0 if unknown.
@@ -45,6 +47,8 @@ pub struct VideoFacts {
     pub frames_per_second: Option<f64>,
     /// Number of frames, when the file says so.
     pub frames: Option<u64>,
+    /// Seconds from the first picture to the end of the last, when the file says so.
+    pub duration_seconds: Option<f64>,
 }
 
 /// How brightness is coded: what decides whether tone mapping is needed.
@@ -63,6 +67,8 @@ pub enum Transfer {
 /// What is known about an audio stream.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct AudioFacts {
+    /// Index of the stream in its file, from 0.
+    pub index: u32,
     /// Codec, as ffprobe calls it.
     pub codec: String,
     /// Number of channels; 0 if unknown.
@@ -126,7 +132,16 @@ struct Answer {
     #[serde(default)]
     streams: Vec<Stream>,
     #[serde(default)]
+    frames: Vec<FirstFrame>,
+    #[serde(default)]
     format: Format,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct FirstFrame {
+    stream_index: u32,
+    side_data_list: Vec<SideData>,
 }
 
 #[derive(Deserialize, Default)]
@@ -140,6 +155,7 @@ struct Format {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Stream {
+    index: u32,
     codec_type: String,
     codec_name: String,
     width: u32,
@@ -171,28 +187,44 @@ struct SideData {
 
 impl Answer {
     fn facts(&self) -> MediaFacts {
-        let mut audio = self.streams.iter().filter(|stream| stream.codec_type == "audio").map(Stream::audio);
-        let video = self.streams.iter().find(|s| s.codec_type == "video" && s.disposition.attached_pic == 0);
+        let known = |kind: &'static str| {
+            self.streams.iter().filter(move |stream| {
+                stream.codec_type == kind && !matches!(stream.codec_name.as_str(), "" | "unknown" | "none")
+            })
+        };
         let longest = self.streams.iter().filter_map(|stream| seconds(stream.duration.as_ref()));
+        let mut audio = known("audio").map(Stream::audio);
         MediaFacts {
             format: word(&self.format.format_name),
             duration_seconds: seconds(self.format.duration.as_ref()).or_else(|| longest.reduce(f64::max)),
             bit_rate: number(self.format.bit_rate.as_ref()),
-            video: video.map(Stream::video),
+            video: known("video").find(|s| s.disposition.attached_pic == 0).map(|s| self.video(s)),
             audio: audio.next(),
             other_audio: audio.collect(),
         }
+    }
+
+    /// Facts of a video stream; cameras' pictures carry their rotation in the frame, not in the stream.
+    fn video(&self, stream: &Stream) -> VideoFacts {
+        let of_stream = stream.side_data_list.iter().find_map(|data| data.rotation);
+        let of_frame = || {
+            let mut frames = self.frames.iter().filter(|frame| frame.stream_index == stream.index);
+            frames.find_map(|frame| frame.side_data_list.iter().find_map(|data| data.rotation))
+        };
+        let rotation = of_stream.or_else(of_frame);
+        VideoFacts { rotation_degrees: rotation.map_or(0, clockwise), ..stream.video() }
     }
 }
 
 impl Stream {
     fn video(&self) -> VideoFacts {
         VideoFacts {
+            index: self.index,
             codec: word(&self.codec_name),
             width: self.width,
             height: self.height,
             pixel_aspect: self.sample_aspect_ratio.as_ref().and_then(|text| ratio(text, ':')).unwrap_or(1.0),
-            rotation_degrees: self.side_data_list.iter().find_map(|data| data.rotation).map_or(0, clockwise),
+            rotation_degrees: 0,
             pixel_format: word(&self.pix_fmt),
             transfer: match self.color_transfer.as_str() {
                 "smpte2084" => Transfer::Pq,
@@ -202,11 +234,13 @@ impl Stream {
             interlaced: matches!(self.field_order.as_str(), "tt" | "bb" | "tb" | "bt"),
             frames_per_second: self.avg_frame_rate.as_ref().and_then(|text| ratio(text, '/')),
             frames: number(self.nb_frames.as_ref()),
+            duration_seconds: seconds(self.duration.as_ref()),
         }
     }
 
     fn audio(&self) -> AudioFacts {
         AudioFacts {
+            index: self.index,
             codec: word(&self.codec_name),
             channels: self.channels,
             sample_rate: self.sample_rate.as_ref().and_then(|text| text.parse().ok()).unwrap_or(0),
@@ -220,10 +254,9 @@ fn word(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_alphanumeric() || PLAIN.contains(*c)).take(64).collect()
 }
 
-/// Seconds above zero, at most [`INPUT_SECONDS_MAX`] (what is behind that is not read).
+/// Finite seconds above zero.
 fn seconds(text: Option<&String>) -> Option<f64> {
-    let seconds: f64 = text?.parse().ok()?;
-    (seconds.is_finite() && seconds > 0.0).then(|| seconds.min(f64::from(INPUT_SECONDS_MAX)))
+    text?.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0)
 }
 
 fn number(text: Option<&String>) -> Option<u64> {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::facts::VideoFacts;
+use crate::limits::PICTURE_SIDE_MAX;
 
 /// Width and height in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -20,6 +21,8 @@ pub struct FrameBox {
     pub long: u32,
     /// Longest short side in pixels.
     pub short: u32,
+    /// Shortest side that the encoder takes, in pixels; smaller pictures get black borders.
+    pub least: u32,
 }
 
 impl Frame {
@@ -44,10 +47,17 @@ impl Frame {
         Self { width: even(scaled(self.width, factor)), height: even(scaled(self.height, factor)) }
     }
 
-    /// This at most `width` wide, aspect kept, never larger than it is.
+    /// This at most `width` wide and [`PICTURE_SIDE_MAX`] high, aspect kept, never larger than it is.
     pub fn fit_width(self, width: u32) -> Self {
-        let factor = (f64::from(width) / f64::from(self.width.max(1))).min(1.0);
+        let by_width = f64::from(width) / f64::from(self.width.max(1));
+        let by_height = f64::from(PICTURE_SIDE_MAX) / f64::from(self.height.max(1));
+        let factor = by_width.min(by_height).min(1.0);
         Self { width: scaled(self.width, factor), height: scaled(self.height, factor) }
+    }
+
+    /// This with borders up to the shortest side that an encoder takes.
+    pub fn padded(self, limit: FrameBox) -> Self {
+        Self { width: self.width.max(limit.least), height: self.height.max(limit.least) }
     }
 
     /// This with both sides even, at least 2.
@@ -71,7 +81,7 @@ fn even(side: u32) -> u32 {
 mod tests {
     use super::*;
 
-    const HD: FrameBox = FrameBox { long: 1280, short: 720 };
+    const HD: FrameBox = FrameBox { long: 1280, short: 720, least: 2 };
 
     fn fit(width: u32, height: u32) -> (u32, u32) {
         let fit = Frame { width, height }.fit(HD);

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::argv::{Args, text};
+use crate::argv::Args;
 use crate::limits::{
     ALLOC_BYTES_MAX, ANALYZE_MICROSECONDS_MAX, INPUT_SECONDS_MAX, PIXELS_MAX, PROBE_BYTES_MAX, STREAMS_MAX,
 };
@@ -80,12 +80,12 @@ impl InputKind {
 }
 
 /// Options in front of `-i` that keep ffmpeg to the one file, and to what a file may cost.
-pub(crate) fn hardened(kind: InputKind, input: &str) -> Args {
-    probing(kind, input).option("-t", INPUT_SECONDS_MAX)
+pub(crate) fn hardened(kind: InputKind) -> Args {
+    probing(kind).option("-t", INPUT_SECONDS_MAX)
 }
 
 /// The part of [`hardened`] that ffprobe knows too.
-pub(crate) fn probing(kind: InputKind, _input: &str) -> Args {
+pub(crate) fn probing(kind: InputKind) -> Args {
     Args::default()
         .option("-max_alloc", ALLOC_BYTES_MAX)
         .words(&["-protocol_whitelist", "file,pipe", "-format_whitelist"])
@@ -93,5 +93,5 @@ pub(crate) fn probing(kind: InputKind, _input: &str) -> Args {
         .option("-max_streams", STREAMS_MAX)
         .option("-probesize", PROBE_BYTES_MAX)
         .option("-analyzeduration", ANALYZE_MICROSECONDS_MAX)
-        .option("-max_pixels", text![PIXELS_MAX])
+        .option("-max_pixels", PIXELS_MAX)
 }

@@ -23,14 +23,14 @@ pub const PIXELS_MAX: u32 = 100_000_000;
 /// Largest single allocation of ffmpeg, in bytes.
 pub const ALLOC_BYTES_MAX: u32 = 1_073_741_824;
 
-/// Longest stretch of input that is read, in seconds: a day. Stops files that announce years.
+/// Longest input, in seconds: a day. Longer ones are refused, and reading stops there if a file lied.
 pub const INPUT_SECONDS_MAX: u32 = 86_400;
 
 /// Highest frame rate of an encoded video, in frames a second: displays show no more, SVT-AV1 refuses 240.
 pub const FRAMES_PER_SECOND_MAX: u32 = 60;
 
-/// Longest side of any picture that is made, in pixels: what browsers and phones decode.
-pub const PICTURE_SIDE_MAX: u32 = 16_384;
+/// Longest side of any picture that is made, in pixels: what browsers and phones decode; 8192² takes 100 MB.
+pub const PICTURE_SIDE_MAX: u32 = 8_192;
 
 /// Most threads any codec is given; beyond it x264 loses quality and memory grows by 60 MB a thread.
 pub const THREADS_MAX: u32 = 16;

@@ -24,6 +24,49 @@ pub struct ParamSpec {
     pub summary: &'static str,
 }
 
+impl ParamSpec {
+    /// A parameter that is a whole number.
+    pub(crate) const fn whole(
+        name: &'static str,
+        (min, max): (i64, i64),
+        default: i64,
+        unit: &'static str,
+        summary: &'static str,
+    ) -> Self {
+        let default = Some(ParamValue::Integer(default));
+        Self { name, kind: ParamKind::Integer { min, max }, default, unit, summary }
+    }
+
+    /// A parameter that is a decimal.
+    pub(crate) const fn decimal(
+        name: &'static str,
+        (min, max): (f64, f64),
+        default: f64,
+        unit: &'static str,
+        summary: &'static str,
+    ) -> Self {
+        let default = Some(ParamValue::Decimal(default));
+        Self { name, kind: ParamKind::Decimal { min, max }, default, unit, summary }
+    }
+
+    /// A parameter that is a word of a list.
+    pub(crate) const fn word(
+        name: &'static str,
+        of: &'static [&'static str],
+        default: &'static str,
+        summary: &'static str,
+    ) -> Self {
+        let default = Some(ParamValue::Choice(default));
+        Self { name, kind: ParamKind::Choice { of }, default, unit: "", summary }
+    }
+
+    /// A parameter that is on or off.
+    pub(crate) const fn switch(name: &'static str, default: bool, summary: &'static str) -> Self {
+        let default = Some(ParamValue::Switch(default));
+        Self { name, kind: ParamKind::Switch, default, unit: "", summary }
+    }
+}
+
 /// What values a parameter takes. Both bounds are included.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]

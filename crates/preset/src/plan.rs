@@ -1,7 +1,7 @@
 //! A plan: a preset with its parameters settled, ready to give argument lists.
 //! It must never run anything; the worker does.
 
-use crate::argv::{Args, Command, text};
+use crate::argv::{Args, Command};
 use crate::check::MediaCheck;
 use crate::error::{PresetError, shown};
 use crate::facts::MediaFacts;
@@ -89,6 +89,7 @@ impl Plan {
                     pass,
                     previous,
                 };
+                scene.bounded()?;
                 let command = self.preset.command(&scene)?;
                 Ok(frame(&command, threads, self.input_kind, &input, &output))
             }
@@ -114,7 +115,7 @@ fn frame(command: &Command, threads: u32, kind: InputKind, input: &str, output: 
         .option("-stats_period", PROGRESS_PERIOD_SECONDS)
         .option("-filter_threads", threads)
         .option("-filter_complex_threads", threads)
-        .append(hardened(kind, input))
+        .append(hardened(kind))
         .option("-threads", threads)
         .append(command.input.clone())
         .words(&["-i"])
@@ -123,7 +124,7 @@ fn frame(command: &Command, threads: u32, kind: InputKind, input: &str, output: 
         // Nothing of the input's own words goes on: titles, places, devices, chapter names. And with
         // bitexact the same input gives the same bytes, so that a retry can be told from a stranger's blob.
         .words(&["-map_metadata", "-1", "-map_chapters", "-1", "-dn", "-sn", "-fflags", "+bitexact"])
-        .option("-threads", text![threads])
+        .option("-threads", threads)
         .location(if command.measures { "-" } else { output })
         .finish()
 }

@@ -8,7 +8,7 @@ use crate::check::MediaCheck;
 use crate::error::{PresetError, Unsuited};
 use crate::facts::{AudioFacts, MediaFacts, VideoFacts};
 use crate::input::InputKind;
-use crate::limits::THREADS_MAX;
+use crate::limits::{INPUT_SECONDS_MAX, THREADS_MAX};
 use crate::param::{ParamSpec, Params};
 
 /// One preset. Each lives in a file of its own under `presets/` and has one line in the catalogue.
@@ -121,9 +121,14 @@ impl<'a> Scene<'a> {
         self.facts.audio.as_ref().ok_or_else(|| self.unsuited(Unsuited::NoAudio))
     }
 
-    /// The input's duration in seconds, above zero.
-    pub(crate) fn duration_seconds(&self) -> Result<f64, PresetError> {
-        self.facts.duration_seconds.ok_or_else(|| self.unsuited(Unsuited::NoDuration))
+    /// Refuses what would be read only in part.
+    pub(crate) fn bounded(&self) -> Result<(), PresetError> {
+        match self.facts.duration_seconds {
+            Some(duration_seconds) if duration_seconds > f64::from(INPUT_SECONDS_MAX) => {
+                Err(self.unsuited(Unsuited::TooLong { duration_seconds, seconds_max: INPUT_SECONDS_MAX }))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The error that this input does not fit.

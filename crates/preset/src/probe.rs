@@ -8,7 +8,8 @@ use crate::input::{InputKind, probing};
 const FACTS: &str = "format=format_name,duration,bit_rate\
     :stream=index,codec_type,codec_name,width,height,pix_fmt,sample_aspect_ratio,color_transfer,field_order,\
 avg_frame_rate,nb_frames,duration,channels,sample_rate\
-    :stream_disposition=attached_pic:stream_side_data=rotation";
+    :stream_disposition=attached_pic:stream_side_data=rotation\
+    :frame=stream_index:frame_side_data=rotation";
 
 /// What `probe-json` stores. `filename` is left out on purpose.
 const DOCUMENT: &str = "format=nb_streams,format_name,start_time,duration,size,bit_rate\
@@ -32,19 +33,21 @@ channel_layout,bits_per_raw_sample:stream_tags\
 /// [`crate::MediaFacts::from_ffprobe_json`]. `path` is a local file whose name must have **no extension**:
 /// ffprobe would choose the demuxer by it and then refuse a picture.
 pub fn probe_argv(path: &str) -> Vec<String> {
-    call(&format!("file:{path}"), FACTS)
+    // One packet is decoded: the rotation of a photograph is known only then.
+    call(&format!("file:{path}"), &["-read_intervals", "%+#1", "-show_entries", FACTS])
 }
 
 /// Arguments of the ffprobe call whose stdout is the output of `probe-json`.
 pub(crate) fn document_argv(input: &str, tags: bool) -> Vec<String> {
-    call(input, if tags { DOCUMENT_WITH_TAGS } else { DOCUMENT })
+    call(input, &["-show_entries", if tags { DOCUMENT_WITH_TAGS } else { DOCUMENT }])
 }
 
-fn call(input: &str, entries: &'static str) -> Vec<String> {
+fn call(input: &str, entries: &[&'static str]) -> Vec<String> {
     Args::default()
         .words(&["-hide_banner", "-v", "error"])
-        .append(probing(InputKind::MediaOrPicture, input))
-        .words(&["-show_entries", entries, "-of", "json", "-i"])
+        .append(probing(InputKind::MediaOrPicture))
+        .words(entries)
+        .words(&["-of", "json", "-i"])
         .location(input)
         .finish()
 }
