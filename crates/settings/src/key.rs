@@ -31,6 +31,11 @@ pub(crate) fn how_to_set(key: &str) -> String {
     }
 }
 
+/// As [`how_to_set`], with the file as the better way.
+pub(crate) fn how_to_set_secret(key: &str) -> String {
+    format!("{}, or name a file that holds it in {}_FILE", how_to_set(key), variable(key))
+}
+
 /// The candidate that `word` most likely meant, if one is near enough to be worth naming.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // A third of the word may be wrong; beyond that a suggestion confuses more than it helps.

@@ -85,7 +85,7 @@ impl Reader {
     /// A secret that must be given, as `<key>` or as `<key>_file`, the path of a file that holds it
     /// (at most [`crate::SECRET_FILE_BYTES_MAX`] bytes; surrounding white space is cut off).
     pub fn secret(&mut self, key: &str) -> Option<Secret> {
-        self.secret_given(key).unwrap_or_else(|| self.missing(key))
+        self.secret_given(key).unwrap_or_else(|| self.missing_with(key, key::how_to_set_secret(key)))
     }
 
     /// A secret that may be absent; else as [`Reader::secret`].
@@ -194,9 +194,13 @@ impl Reader {
     }
 
     fn missing<T>(&mut self, key: &str) -> Option<T> {
+        self.missing_with(key, key::how_to_set(key))
+    }
+
+    fn missing_with<T>(&mut self, key: &str, advice: String) -> Option<T> {
         // A file that could not be read may well hold it; one mistake is enough then.
         if !self.layers.file_broken {
-            self.note(key, None, "is missing".to_owned(), Some(key::how_to_set(key)));
+            self.note(key, None, "is missing".to_owned(), Some(advice));
         }
         None
     }
