@@ -22,6 +22,6 @@ pub mod workspace;
 pub use broker::{Broker, BrokerOptions, Vhost};
 pub use folder::Folder;
 pub use process::{Finished, Process, Program, bin};
-pub use proxy::{Fault, FaultProxy};
+pub use proxy::{Exchange, Fault, FaultProxy};
 pub use storage::{Sas, Storage, StorageOptions};
 pub use wait::wait_for;

@@ -17,7 +17,8 @@ fn heavy_broker_serves_survives_and_ends() {
     let answer =
         broker.api("POST", &format!("/api/exchanges/{}/amq.default/publish", vhost.name()), Some(publish));
     assert_eq!(answer["routed"], true);
-    let one_message = || (vhost.queue_depth("q") == Some(1)).then_some(()).ok_or_else(|| vhost.queue_depths());
+    let one_message =
+        || (vhost.queue_depth("q") == Some(1)).then_some(()).ok_or_else(|| vhost.queue_depths());
     wait_for("the message", Duration::from_secs(30), one_message);
 
     broker.kill();
@@ -49,10 +50,12 @@ fn heavy_brokers_side_by_side() {
 fn storage_serves_its_owner() {
     let storage = Storage::shared();
     let container = storage.container();
-    let etag = storage.put_with(&container, "a b/ü+1.txt", "hello", &[
-        ("content-type", "text/plain"),
-        ("x-ms-meta-title", "42"),
-    ]);
+    let etag = storage.put_with(
+        &container,
+        "a b/ü+1.txt",
+        "hello",
+        &[("content-type", "text/plain"), ("x-ms-meta-title", "42")],
+    );
     let head = storage.head(&container, "a b/ü+1.txt").expect("it is there");
     assert_eq!((head.length, &head.etag, head.content_type.as_str()), (5, &etag, "text/plain"));
     assert_eq!(head.metadata["title"], "42");
@@ -85,8 +88,7 @@ fn sas_opens_what_it_says_and_nothing_else() {
 
     let snapshot = storage.snapshot(&container, "in/2.bin");
     storage.put(&container, "in/2.bin", "new");
-    let pinned =
-        Sas { resource: "bs".into(), snapshot: Some(snapshot), ..Sas::read(&container, "in/2.bin") };
+    let pinned = Sas { resource: "bs".into(), snapshot: Some(snapshot), ..Sas::read(&container, "in/2.bin") };
     assert_eq!(get(&storage.sas_url(&pinned)).body, b"def");
 
     let whole = storage.sas_url(&Sas::container(&container, "in/2.bin", "r"));

@@ -33,7 +33,8 @@ pub(super) fn listen(path: &Path) -> UnixDatagram {
 /// When it ends or is not ready in time, with its last lines.
 pub(super) fn await_ready(socket: &UnixDatagram, amqp_port: u16, process: &Process) {
     let start = Instant::now();
-    while !says_ready(socket) && !(start.elapsed() > AMQP_AFTER && answers_amqp(amqp_port)) {
+    let is_ready = || says_ready(socket) || (start.elapsed() > AMQP_AFTER && answers_amqp(amqp_port));
+    while !is_ready() {
         assert!(process.is_running(), "RabbitMQ ended while starting\n{}", process.last_lines());
         let waited = start.elapsed();
         assert!(waited < START_TIMEOUT, "RabbitMQ not ready after {waited:?}\n{}", process.last_lines());

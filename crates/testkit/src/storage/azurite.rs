@@ -1,6 +1,5 @@
 //! Azurite as our own child, run by Node from `tools/azurite`.
 
-use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -72,17 +71,10 @@ impl Azurite {
     }
 }
 
-/// The Node that runs Azurite: the one that `xtask setup` brought, or the system's.
-pub fn node_program() -> PathBuf {
-    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
-    let own = workspace::root().join(format!("tools/node/node_modules/node-linux-{architecture}/bin/node"));
-    if own.exists() { own } else { PathBuf::from("node") }
-}
-
 fn start_process(options: &StorageOptions, folder: &Folder, port: &Port) -> Process {
     let main = workspace::root().join(MAIN);
     assert!(main.exists(), "Azurite is not installed ({}); cargo xtask setup", main.display());
-    let mut program = Program::new(node_program())
+    let mut program = Program::new("node")
         .arg(main)
         .args(["--blobHost", "127.0.0.1", "--blobPort", &port.number().to_string()])
         .args(["--disableTelemetry", "--silent"])

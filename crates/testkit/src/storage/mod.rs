@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 pub use account::BlobHead;
 use azurite::Azurite;
-pub use azurite::{StorageOptions, node_program};
+pub use azurite::StorageOptions;
 pub use sas::Sas;
 
 /// Endpoint of the shared storage: `http://127.0.0.1:port/devstoreaccount1`. Set by `xtask test`.
