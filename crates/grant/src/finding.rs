@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 
 use crate::cause::Cause;
+use crate::grant::Role;
 use crate::policy::GrantPolicy;
 use crate::rules;
 
@@ -135,19 +136,22 @@ pub struct Finding {
     pub advice: String,
     /// Whether the grant is refused whatever the policy's `refuse_from` says.
     pub wrong_by_construction: bool,
+    /// Which of a job's grants it is about; `None` is both together.
+    pub role: Option<Role>,
     #[serde(skip)]
     pub(crate) cause: Cause,
 }
 
 impl Finding {
     pub(crate) fn new(rule: Rule, message: impl Into<String>, advice: impl Into<String>) -> Self {
-        let (message, advice) = (message.into(), advice.into());
+        let (severity, message, advice) = (rule.severity(), message.into(), advice.into());
         Self {
             rule,
-            severity: rule.severity(),
+            severity,
             message,
             advice,
             wrong_by_construction: false,
+            role: None,
             cause: Cause::Other,
         }
     }
@@ -176,6 +180,7 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.rule, self.severity, self.message)
+        let role = self.role.map(|role| format!(" {role} grant")).unwrap_or_default();
+        write!(f, "{} {}{role}: {}", self.rule, self.severity, self.message)
     }
 }

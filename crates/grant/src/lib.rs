@@ -22,22 +22,23 @@ mod policy;
 mod redact;
 mod right;
 mod rules;
+mod secret;
 mod time;
 pub mod token;
-mod url;
 pub mod version;
+mod words;
 
 pub use audit::{audit, audit_pair};
 pub use error::GrantError;
-pub use explain::{Explanation, explain};
+pub use explain::{Explanation, State, explain};
 pub use finding::{Finding, Rule, Severity};
-pub use grant::{GrantKind, Pin, ReadGrant, Role, WriteGrant};
+pub use grant::{GrantKind, Pin, ReadGrant, Role, WriteGrant, parse_pair};
 pub use name::{
     BlobNameError, ContainerNameError, check_blob_name, check_container_name, is_system_container,
 };
 pub use path::BlobPath;
 pub use policy::{GrantPolicy, HostRules, is_loopback_host};
 pub use right::{Right, Rights, RightsError};
+pub use secret::GrantUrl;
 pub use time::{Validity, parse_sas_time};
 pub use token::SasToken;
-pub use url::GrantUrl;

@@ -1,6 +1,6 @@
 //! Where one blob lives. A name and nothing else: holds no token, checks nothing.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use serde::{Serialize, Serializer};
 
