@@ -9,11 +9,11 @@ use crate::http::Refusal;
 pub(crate) struct Cause(String);
 
 impl Cause {
-    /// Takes any error's chain. A `reqwest::Error` within it that still has its URL is passed over.
+    /// Takes any error's chain, without the query of any URL in it.
     pub(crate) fn new(error: &(dyn Error + 'static)) -> Self {
         let mut messages: Vec<String> = Vec::new();
-        for link in chain(error).filter(|link| !shows_url(*link)) {
-            let message = link.to_string();
+        for link in chain(error) {
+            let message = without_queries(&link.to_string());
             // Wrappers often repeat what they wrap.
             if messages.last() != Some(&message) {
                 messages.push(message);
@@ -58,10 +58,23 @@ pub(super) fn body_read(error: &reqwest::Error) -> Option<&io::Error> {
     chain(error).find_map(|link| link.downcast_ref::<BodyRead>()).map(|read| &read.0)
 }
 
-fn shows_url(link: &(dyn Error + 'static)) -> bool {
-    link.downcast_ref::<reqwest::Error>().is_some_and(|error| error.url().is_some())
+/// The text with each `?...` cut up to the next blank or bracket. A wrapper may show a `reqwest::Error` inside it,
+/// URL and all, without being one; so types cannot decide this.
+fn without_queries(text: &str) -> String {
+    let mut parts = text.split('?');
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let query = part.find(|c: char| c.is_whitespace() || c == ')').unwrap_or(part.len());
+        kept.push('…');
+        kept.push_str(&part[query..]);
+    }
+    kept
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |link: &&'a (dyn Error + 'static)| (*link).source())
 }
+
+#[cfg(test)]
+#[path = "cause_tests.rs"]
+mod tests;

@@ -44,7 +44,13 @@ impl Subject {
         Self::new(Operation::Store, grant.blob(), grant.rights(), grant.validity(), bytes)
     }
 
-    fn new(operation: Operation, blob: &BlobPath, rights: Rights, validity: Validity, bytes: u64) -> Self {
+    pub(super) fn new(
+        operation: Operation,
+        blob: &BlobPath,
+        rights: Rights,
+        validity: Validity,
+        bytes: u64,
+    ) -> Self {
         Self { operation, blob: blob.to_string(), rights, validity, bytes }
     }
 
