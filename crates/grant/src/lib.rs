@@ -1,7 +1,7 @@
 //! A SAS URL as a typed capability: one blob, one right, one validity.
 //!
 //! [`ReadGrant`] and [`WriteGrant`] are parsed once, under a [`GrantPolicy`]; from then on nobody asks again.
-//! [`audit`] is the linter behind `valet grant lint` and behind every message that a worker takes; the rules are
+//! [`audit()`] is the linter behind `valet grant lint` and behind every message that a worker takes; the rules are
 //! data in [`Rule`], `SAS001` to `SAS021`.
 //!
 //! This crate must never do I/O, read a clock (`now` is an argument), hold a key or sign. No text that it makes

@@ -44,6 +44,10 @@ impl Redaction {
     }
 
     fn add(&mut self, value: &[u8]) {
+        // Once all is hidden there is nothing to add; this also bounds the work on a URL full of signatures.
+        if self.hide_all {
+            return;
+        }
         let Some(folded) = fold(value) else {
             self.hide_all = true;
             return;

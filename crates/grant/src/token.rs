@@ -141,8 +141,8 @@ pub struct NotAUrl {
     pub bytes: usize,
 }
 
-/// The fields of a SAS, decoded. Where a name comes twice, the first value is here and [`repeated`](Self::repeated)
-/// tells; the rules refuse such a grant.
+/// The fields of a SAS, decoded. Where a name comes twice, the first value is here, and rule SAS019 refuses the
+/// grant.
 pub struct SasToken {
     fields: BTreeMap<Field, Zeroizing<String>>,
     signature: Option<Zeroizing<String>>,
