@@ -1,0 +1,176 @@
+//! The command line. Every flag is a setting of the same name; a secret has none, as `ps` shows flags to all.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Command};
+
+/// A setting that may be given as a flag: key, flag, placeholder, help.
+const FLAGS: &[(&str, &str, &str, &str)] = &[
+    ("broker.url", "broker-url", "URL", "RabbitMQ, such as amqps://host:5671/vhost"),
+    (
+        "broker.username",
+        "broker-username",
+        "NAME",
+        "Login; the password comes from VALET_BROKER_PASSWORD(_FILE) or the file",
+    ),
+    ("broker.password_file", "broker-password-file", "PATH", "File with the login's password"),
+    ("broker.ca_file", "broker-ca-file", "PATH", "PEM of the only CA to trust for the broker"),
+    ("broker.cert_file", "broker-cert-file", "PATH", "PEM of a client certificate"),
+    ("broker.key_file", "broker-key-file", "PATH", "PEM of the client certificate's key"),
+    (
+        "storage.loopback",
+        "storage-loopback",
+        "BOOL",
+        "Permit storage on this machine and plain http to it (the emulator) [default: false]",
+    ),
+    (
+        "storage.hosts",
+        "storage-hosts",
+        "LIST",
+        "Hosts that storage may have [default: Azure's blob endpoints]",
+    ),
+    ("worker.slots", "worker-slots", "N", "Jobs at the same time [default: 1]"),
+    ("worker.name", "worker-name", "NAME", "Name in reports and logs [default: host name and process id]"),
+    (
+        "worker.scratch",
+        "worker-scratch",
+        "PATH",
+        "Where jobs' directories are made [default: /var/tmp/valet-worker]",
+    ),
+    ("worker.ffmpeg", "worker-ffmpeg", "PATH", "ffmpeg [default: the first on PATH]"),
+    ("worker.ffprobe", "worker-ffprobe", "PATH", "ffprobe [default: the first on PATH]"),
+    (
+        "worker.grace_seconds",
+        "worker-grace-seconds",
+        "N",
+        "Time for jobs in hand after SIGTERM [default: 60]",
+    ),
+    (
+        "worker.wall_seconds_max",
+        "worker-wall-seconds-max",
+        "N",
+        "Longest run of a job's codec [default: 1500]",
+    ),
+    (
+        "worker.stall_seconds",
+        "worker-stall-seconds",
+        "N",
+        "Longest time without a sign of life of the codec [default: 120]",
+    ),
+    ("worker.input_bytes_max", "worker-input-bytes-max", "SIZE", "Largest input [default: 50GiB]"),
+    (
+        "worker.output_bytes_max",
+        "worker-output-bytes-max",
+        "SIZE",
+        "Largest output [default and most: 5000MiB]",
+    ),
+    ("log.level", "log-level", "LEVEL", "error, warn, info, debug or trace [default: info]"),
+    ("log.format", "log-format", "FORMAT", "text or json [default: text]"),
+];
+
+const AFTER: &str = "Each flag is also a VALET_* variable (--worker-slots is VALET_WORKER_SLOTS) and a key of \
+valet.toml ([worker] slots); flags win over variables, and those over the file.
+
+Signals: SIGTERM or SIGINT drains (no new jobs, those in hand may end within the grace period); a second one \
+hands jobs back at once.
+
+Exit codes: 0 after a drain, 2 wrong usage, 64 wrong settings or a storage key in reach, 69 the broker refused \
+the worker, 70 anything else.";
+
+/// What `run` was given.
+#[derive(Debug)]
+pub struct RunFlags {
+    /// Settings by key.
+    pub settings: BTreeMap<&'static str, String>,
+    /// The configuration file.
+    pub config: Option<PathBuf>,
+}
+
+/// The whole command line.
+#[must_use]
+pub fn command() -> Command {
+    let flags = FLAGS
+        .iter()
+        .map(|(key, flag, value, help)| Arg::new(*key).long(*flag).value_name(*value).help(*help));
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("PATH")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("Configuration file [default: valet.toml, if there is one]");
+    let run = Command::new("run")
+        .about("Take jobs from the queue until told to stop")
+        .after_help(AFTER)
+        .arg(config)
+        .args(flags);
+    Command::new("valet-worker")
+        .about("Runs Valet's jobs: fetch one granted blob, transcode, store one granted blob")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(run)
+}
+
+/// Reads the command line.
+///
+/// # Errors
+/// clap's own, help and version included; they print themselves and know their exit code.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<RunFlags, clap::Error> {
+    let matches = command().try_get_matches_from(arguments)?;
+    let Some(("run", run)) = matches.subcommand() else { unreachable_verb() };
+    Ok(RunFlags { settings: settings(run), config: run.get_one("config").cloned() })
+}
+
+fn unreachable_verb() -> ! {
+    unreachable!("clap requires a verb, and `run` is the only one")
+}
+
+fn settings(run: &ArgMatches) -> BTreeMap<&'static str, String> {
+    FLAGS.iter().filter_map(|(key, ..)| Some((*key, run.get_one::<String>(key)?.clone()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<RunFlags, clap::Error> {
+        super::parse(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn flags_become_settings() {
+        let flags = parse("valet-worker run --worker-slots 2 --broker-url amqp://h --config x.toml").unwrap();
+        assert_eq!(flags.settings["worker.slots"], "2");
+        assert_eq!(flags.settings["broker.url"], "amqp://h");
+        assert_eq!(flags.config, Some("x.toml".into()));
+        assert_eq!(flags.settings.len(), 2);
+    }
+
+    #[test]
+    fn a_storage_key_is_no_flag() {
+        assert_eq!(parse("valet-worker run --storage-account-key x").unwrap_err().exit_code(), 2);
+        assert_eq!(parse("valet-worker run --broker-password x").unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn every_flag_is_a_setting_that_the_worker_reads() {
+        let flags = FLAGS.iter().map(|(key, ..)| (*key, "1".to_owned())).collect();
+        let mut layers = valet_settings::Layers::default();
+        layers.flags = flags;
+        let mistakes = crate::config::Config::read(layers).unwrap_err().to_string();
+        assert!(!mistakes.contains("not a known setting"), "{mistakes}");
+    }
+
+    #[test]
+    fn a_flag_is_its_key_with_hyphens() {
+        for (key, flag, ..) in FLAGS {
+            assert_eq!(*flag, key.replace(['.', '_'], "-"));
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+}

@@ -1,0 +1,82 @@
+//! What the codec said on stderr: its last bytes, escaped for people. Never grows with what is said.
+
+use std::collections::VecDeque;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// Bytes of stderr that are kept, the last ones: ffmpeg says why it stopped at the end, and so does `loudnorm`.
+pub const SAID_BYTES_MAX: usize = 64 * 1024;
+
+/// Characters of stderr that go into an error for people; the rest is in nobody's way.
+const EXCERPT_CHARS_MAX: usize = 400;
+
+/// Reads `stderr` to its end and keeps the last [`SAID_BYTES_MAX`] bytes. Reading on is the point: a codec
+/// whose stderr is full stops working.
+pub(super) async fn drain(mut stderr: impl AsyncRead + Unpin) -> Vec<u8> {
+    let mut tail = VecDeque::new();
+    let mut buffer = [0; 8 * 1024];
+    while let Ok(count @ 1..) = stderr.read(&mut buffer).await {
+        keep_last(&mut tail, &buffer[..count]);
+    }
+    tail.into()
+}
+
+fn keep_last(tail: &mut VecDeque<u8>, bytes: &[u8]) {
+    tail.extend(bytes);
+    tail.drain(..tail.len().saturating_sub(SAID_BYTES_MAX));
+}
+
+/// The last words of the codec in one line that is safe on a terminal and in a log: control characters are
+/// escaped, at most 400 characters are kept.
+#[must_use]
+pub fn excerpt(said: &str) -> String {
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let joined = lines.join("; ");
+    let skipped = joined.chars().count().saturating_sub(EXCERPT_CHARS_MAX);
+    let kept: String = joined.chars().skip(skipped).collect();
+    let escaped = escape(&kept);
+    if skipped == 0 { escaped } else { format!("…{escaped}") }
+}
+
+/// Escapes what could drive a terminal, forge a log line or turn the reading direction.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    text.chars().flat_map(escape_char).collect()
+}
+
+fn escape_char(character: char) -> Box<dyn Iterator<Item = char>> {
+    // The bidirectional controls are no control characters, yet they let text pose as other text.
+    let turns =
+        matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if character.is_control() || turns {
+        return Box::new(character.escape_unicode());
+    }
+    Box::new(std::iter::once(character))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_flood_is_drained_and_only_its_end_kept() {
+        let flood = [b"x".repeat(1024 * 1024), b"the reason".to_vec()].concat();
+        let said = drain(flood.as_slice()).await;
+        assert_eq!(said.len(), SAID_BYTES_MAX);
+        assert!(said.ends_with(b"the reason"));
+    }
+
+    #[test]
+    fn an_excerpt_is_one_line_without_control_characters() {
+        let said = "\u{1b}[31mmoov atom\r\n\n not found\u{202e}\n";
+        assert_eq!(excerpt(said), "\\u{1b}[31mmoov atom; not found\\u{202e}");
+    }
+
+    #[test]
+    fn an_excerpt_keeps_the_end() {
+        let said = format!("{} the reason", "é".repeat(10_000));
+        let excerpt = excerpt(&said);
+        assert!(excerpt.starts_with('…') && excerpt.ends_with(" the reason"), "{excerpt}");
+        assert_eq!(excerpt.chars().count(), EXCERPT_CHARS_MAX + 1);
+    }
+}

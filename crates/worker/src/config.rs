@@ -1,0 +1,316 @@
+//! The worker's settings, read whole before any I/O with the outside: every mistake at once.
+//! Never prints a value that could be a secret; a storage key among the settings is `keyless`'s matter.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tracing::level_filters::LevelFilter;
+use valet_broker::{BrokerConfig, Password, TlsConfig};
+use valet_grant::{GrantPolicy, HostRules};
+use valet_settings::{Bytes, Layers, Mistakes, Reader};
+
+use crate::logs::{LogConfig, LogFormat};
+
+/// A certificate or key file larger than this is something else.
+const PEM_BYTES_MAX: u64 = 256 * 1024;
+
+const GIB: u64 = 1 << 30;
+
+/// What a worker is told.
+#[derive(Debug)]
+pub struct Config {
+    /// How to reach the broker.
+    pub broker: BrokerConfig,
+    /// What a grant must be like.
+    pub grants: GrantPolicy,
+    /// This worker's name in reports and logs.
+    pub name: String,
+    /// Jobs at the same time.
+    pub slots: usize,
+    /// Where jobs' directories are made.
+    pub scratch: PathBuf,
+    /// The ffmpeg binary.
+    pub ffmpeg: PathBuf,
+    /// The ffprobe binary.
+    pub ffprobe: PathBuf,
+    /// Time for jobs in hand after the first signal.
+    pub grace: Duration,
+    /// What any job may use.
+    pub limits: JobLimits,
+    /// What is logged.
+    pub log: LogConfig,
+}
+
+/// The most that any job may use here, whatever its message says.
+#[derive(Debug, Clone)]
+pub struct JobLimits {
+    /// Wall clock of all codec passes together, in seconds.
+    pub wall_seconds_max: u32,
+    /// Time without a sign of life before a codec is ended.
+    pub stall: Duration,
+    /// Largest input, in bytes.
+    pub input_bytes_max: u64,
+    /// Largest output, in bytes.
+    pub output_bytes_max: u64,
+}
+
+/// Wall limit unless told otherwise: RabbitMQ takes a job away after 30 minutes by default, and fetch and store
+/// need their share of them. Raise it together with the broker's `consumer_timeout`.
+pub const WALL_SECONDS_MAX: u32 = 1_500;
+
+/// Slots beyond this share nothing but one machine's memory; start another worker instead.
+pub const SLOTS_MAX: u64 = 64;
+
+impl Config {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// All mistakes at once.
+    pub fn read(layers: Layers) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(layers);
+        let broker = broker(&mut reader);
+        let grants = grants(&mut reader);
+        let name = reader.or("worker.name", default_name());
+        let slots = reader.or_within("worker.slots", 1, 1..=SLOTS_MAX);
+        let scratch = reader.or("worker.scratch", PathBuf::from("/var/tmp/valet-worker"));
+        let ffmpeg = program(&mut reader, "worker.ffmpeg", "ffmpeg");
+        let ffprobe = program(&mut reader, "worker.ffprobe", "ffprobe");
+        let grace = Duration::from_secs(reader.or_within("worker.grace_seconds", 60, 0..=86_400));
+        let limits = limits(&mut reader);
+        let log = log(&mut reader);
+        require_name(&mut reader, &name);
+        reader.finish_with(|| {
+            Some(Self {
+                broker: broker?.with_connection_name(format!("valet-worker {name}")),
+                grants,
+                name,
+                slots: usize::try_from(slots).ok()?,
+                scratch,
+                ffmpeg: ffmpeg?,
+                ffprobe: ffprobe?,
+                grace,
+                limits,
+                log,
+            })
+        })
+    }
+}
+
+fn broker(reader: &mut Reader) -> Option<BrokerConfig> {
+    let url = reader.required::<String>("broker.url");
+    let username = reader.optional::<String>("broker.username");
+    let password = reader.secret_optional("broker.password");
+    let tls = TlsConfig {
+        ca_pem: pem(reader, "broker.ca_file"),
+        client_cert_pem: pem(reader, "broker.cert_file"),
+        client_key_pem: pem(reader, "broker.key_file").map(Into::into),
+    };
+    if tls.client_cert_pem.is_some() != tls.client_key_pem.is_some() {
+        reader.refuse("broker.cert_file", "and broker.key_file go together");
+    }
+    let config = match BrokerConfig::parse(&url?) {
+        Ok(config) => config.with_tls(tls),
+        Err(error) => {
+            reader.refuse("broker.url", format!("is refused: {error}; {}", error.advice()));
+            return None;
+        }
+    };
+    match (username, password) {
+        (Some(username), Some(password)) => {
+            Some(config.with_login(username, Password::from(password.expose_secret())))
+        }
+        (Some(username), None) => Some(config.with_username(username)),
+        (None, None) => Some(config),
+        (None, Some(_)) => {
+            reader.refuse("broker.password", "is given without broker.username");
+            None
+        }
+    }
+}
+
+/// Outer `None`s of a file that was not given and of one that could not be read are the same here: the second
+/// is noted as a mistake, so that nothing is built of it.
+fn pem(reader: &mut Reader, key: &str) -> Option<String> {
+    let path = reader.optional::<PathBuf>(key)?;
+    match read_pem(&path) {
+        Ok(text) => Some(text),
+        Err(problem) => {
+            reader
+                .refuse(key, format!("names {}, which {problem}", path.display().to_string().escape_debug()));
+            None
+        }
+    }
+}
+
+fn read_pem(path: &Path) -> Result<String, String> {
+    let unreadable = |error: std::io::Error| format!("cannot be read: {}", error.kind());
+    let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
+    if bytes > PEM_BYTES_MAX {
+        return Err(format!("is larger than {PEM_BYTES_MAX} bytes"));
+    }
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    if text.contains("-----BEGIN") { Ok(text) } else { Err("holds no PEM".to_owned()) }
+}
+
+fn grants(reader: &mut Reader) -> GrantPolicy {
+    let loopback = reader.or("storage.loopback", false);
+    let hosts = reader.optional::<Vec<String>>("storage.hosts");
+    let patterns = hosts.unwrap_or_else(|| HostRules::default().patterns);
+    GrantPolicy { hosts: HostRules { patterns, loopback }, ..GrantPolicy::default() }
+}
+
+fn limits(reader: &mut Reader) -> JobLimits {
+    let Bytes(input_bytes_max) =
+        reader.or_within("worker.input_bytes_max", Bytes(50 * GIB), Bytes(1)..=Bytes(1_024 * GIB));
+    let put = Bytes(valet_blob::PUT_BYTES_MAX);
+    let Bytes(output_bytes_max) = reader.or_within("worker.output_bytes_max", put, Bytes(1)..=put);
+    JobLimits {
+        wall_seconds_max: reader.or_within("worker.wall_seconds_max", WALL_SECONDS_MAX, 1..=7 * 86_400),
+        stall: Duration::from_secs(reader.or_within("worker.stall_seconds", 120, 1..=86_400)),
+        input_bytes_max,
+        output_bytes_max,
+    }
+}
+
+fn log(reader: &mut Reader) -> LogConfig {
+    let levels = [
+        ("error", LevelFilter::ERROR),
+        ("warn", LevelFilter::WARN),
+        ("info", LevelFilter::INFO),
+        ("debug", LevelFilter::DEBUG),
+        ("trace", LevelFilter::TRACE),
+    ];
+    LogConfig {
+        level: reader.choice("log.level", &levels, LevelFilter::INFO),
+        format: reader.choice(
+            "log.format",
+            &[("text", LogFormat::Text), ("json", LogFormat::Json)],
+            LogFormat::Text,
+        ),
+    }
+}
+
+/// An executable: a path as given, or a name looked up in PATH. Found now, since a codec runs without an
+/// environment.
+fn program(reader: &mut Reader, key: &str, default: &str) -> Option<PathBuf> {
+    let given = reader.or(key, PathBuf::from(default));
+    let found = find_program(&given, std::env::var_os("PATH").as_deref());
+    if found.is_none() {
+        let shown = given.display().to_string();
+        reader.refuse(
+            key,
+            format!(
+                "names {}, which is no program here; install ffmpeg or give its path",
+                shown.escape_debug()
+            ),
+        );
+    }
+    found
+}
+
+fn find_program(given: &Path, search: Option<&std::ffi::OsStr>) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let runs = |path: &PathBuf| {
+        std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    };
+    if given.components().count() > 1 {
+        return std::path::absolute(given).ok().filter(runs);
+    }
+    std::env::split_paths(search?).map(|directory| directory.join(given)).find(runs)
+}
+
+/// Host name and process id: unique among the workers of today, and telling to people.
+fn default_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim();
+    format!("{}-{}", if host.is_empty() { "worker" } else { host }, std::process::id())
+}
+
+fn require_name(reader: &mut Reader, name: &str) {
+    let fits = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    if name.is_empty() || name.len() > 100 || !name.chars().all(fits) {
+        reader.refuse("worker.name", "must be 1 to 100 letters, digits, '-', '_' or '.'");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layers(pairs: &[(&str, &str)]) -> Layers {
+        let environment =
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut layers = Layers::default();
+        layers.environment = environment;
+        layers
+    }
+
+    const URL: (&str, &str) = ("VALET_BROKER_URL", "amqp://broker/valet");
+
+    #[test]
+    fn a_broker_url_is_enough() {
+        let config = Config::read(layers(&[URL])).unwrap();
+        assert_eq!(config.slots, 1);
+        assert_eq!(config.limits.output_bytes_max, valet_blob::PUT_BYTES_MAX);
+        assert!(!config.grants.hosts.loopback, "loopback is never the default");
+        assert!(config.name.ends_with(&format!("-{}", std::process::id())));
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once_by_key() {
+        let pairs = [
+            ("VALET_BROKER_URL", "http://u:hunter2@broker"),
+            ("VALET_WORKER_SLOTS", "0"),
+            ("VALET_WORKER_FFMPEG", "/no/such/ffmpeg"),
+            ("VALET_LOG_LEVEL", "loud"),
+            ("VALET_BROKER_CERT_FILE", "/no/such/cert.pem"),
+            ("VALET_WORKER_NAME", "a b"),
+            ("VALET_WORKER_SLOT", "1"),
+        ];
+        let mistakes = Config::read(layers(&pairs)).unwrap_err();
+        let text = mistakes.to_string();
+        let subjects =
+            ["broker.url", "worker.slots", "worker.ffmpeg", "log.level", "broker.cert_file", "worker.name"];
+        for subject in subjects.into_iter().chain(["VALET_WORKER_SLOT"]) {
+            assert!(mistakes.iter().any(|mistake| mistake.subject == subject), "{subject} is not in {text}");
+        }
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn a_password_without_a_user_is_refused() {
+        let mistakes = Config::read(layers(&[URL, ("VALET_BROKER_PASSWORD", "hunter2")])).unwrap_err();
+        assert!(mistakes.iter().any(|mistake| mistake.subject == "broker.password"));
+        assert!(!mistakes.to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn an_output_above_one_put_is_refused() {
+        let mistakes = Config::read(layers(&[URL, ("VALET_WORKER_OUTPUT_BYTES_MAX", "6GiB")])).unwrap_err();
+        assert!(mistakes.iter().any(|mistake| mistake.subject == "worker.output_bytes_max"));
+    }
+
+    #[test]
+    fn loopback_and_hosts_shape_the_grant_policy() {
+        let pairs =
+            [URL, ("VALET_STORAGE_LOOPBACK", "true"), ("VALET_STORAGE_HOSTS", "a.example, *.b.example")];
+        let config = Config::read(layers(&pairs)).unwrap();
+        assert!(config.grants.hosts.allows_http("127.0.0.1"));
+        assert!(
+            config.grants.hosts.allows("x.b.example")
+                && !config.grants.hosts.allows("a.blob.core.windows.net")
+        );
+    }
+
+    #[test]
+    fn programs_are_found_on_the_path_and_by_path_only_when_they_can_run() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("codec");
+        std::fs::write(&path, "").unwrap();
+        let search = Some(directory.path().as_os_str());
+        assert_eq!(find_program(Path::new("codec"), search), None, "not executable");
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        assert_eq!(find_program(Path::new("codec"), search), Some(path.clone()));
+        assert_eq!(find_program(&path, None), Some(path));
+    }
+}

@@ -1,0 +1,231 @@
+//! One attempt at one job, from a decoded message to a stored output. Reads as the procedure that it is.
+//! It settles nothing, and its being dropped at any point leaves no process and no file behind.
+
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use valet_blob::{
+    Digests, EarlierAttempt, FetchOptions, Fetched, Input, Metadata, StoreOutcome, StoreSpec, hash_file, http,
+};
+use valet_preset::{MediaFacts, Work};
+use valet_protocol::{
+    Accepted, JobMessage, Progress, ReportData, Started, Stored, Success, Timings, WorkerName,
+};
+
+use crate::admit::{Admitted, admit};
+use crate::cause::Cause;
+use crate::config::JobLimits;
+use crate::media::{self, INPUT_NAME, Tools, Workshop};
+use crate::progress::PERCENT_MAX;
+use crate::reports::Reporter;
+use crate::scratch::{JobScratch, Scratch};
+
+/// What every job of this worker shares.
+#[derive(Debug)]
+pub struct Worker {
+    /// Name in reports.
+    pub name: WorkerName,
+    /// What a grant must be like.
+    pub grants: valet_grant::GrantPolicy,
+    /// What any job may use.
+    pub limits: JobLimits,
+    /// The way to storage.
+    pub client: http::Client,
+    /// Where files are.
+    pub scratch: Scratch,
+    /// What codecs are run with.
+    pub tools: Tools,
+    /// Name and version of ffmpeg.
+    pub codec_version: String,
+}
+
+/// One hand-over of a job.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    /// The job.
+    pub message: &'a JobMessage,
+    /// From 1.
+    pub number: u32,
+    /// Whether an attempt before this one may have stored the output already.
+    pub earlier: EarlierAttempt,
+    /// Tells about it.
+    pub reports: &'a Reporter,
+}
+
+impl Worker {
+    /// Does the job.
+    ///
+    /// # Errors
+    /// Why it did not succeed; nothing is stored then, or (a lost answer) nothing that is known to be.
+    pub async fn perform(&self, attempt: &Attempt<'_>) -> Result<Success, Cause> {
+        let mut clock = Stopwatch::start(attempt.message.submitted_at);
+        let job = admit(attempt.message, &self.grants, &self.limits, Timestamp::now())?;
+        attempt.reports.tell(ReportData::Accepted(Accepted {})).await;
+
+        let input = self.open(attempt, &job).await?;
+        let scratch = self.take_room(attempt, &job, input.bytes())?;
+        attempt.reports.tell(started(attempt, input.bytes())).await;
+
+        attempt.tell_phase("fetch", None).await;
+        let fetched = self.fetch(&job, &input, &scratch).await?;
+        clock.times.fetch_ms = clock.lap();
+
+        let workshop = self.workshop(&job, &scratch);
+        let made = workshop.make(attempt.reports).await?;
+        clock.times.codec_ms = clock.lap();
+
+        attempt.tell_phase("check", Some(PERCENT_MAX)).await;
+        let facts = workshop.check(&made).await?;
+        let digests = digests(&job, &fetched, &made).await?;
+        clock.times.check_ms = clock.lap();
+
+        attempt.tell_phase("store", Some(PERCENT_MAX)).await;
+        let spec = store_spec(attempt, &job, &input, &digests);
+        let stored =
+            valet_blob::store(&self.client, &job.output, &made.path, &spec).await.map_err(Cause::Storage)?;
+        clock.times.store_ms = clock.lap();
+
+        Ok(Success {
+            stored: outcome(stored.outcome),
+            output: job.output.blob().to_string().into(),
+            content_type: spec.content_type.into(),
+            input_bytes: fetched.bytes,
+            output_bytes: digests.bytes,
+            sha256: digests.sha256.into(),
+            md5: digests.md5.into(),
+            media: facts.as_ref().map(told_facts),
+            timings: clock.end(),
+            codec_version: self.codec_version.as_str().into(),
+        })
+    }
+
+    /// Opens the input and refuses it by its size, before anything is reserved or fetched for it.
+    async fn open(&self, attempt: &Attempt<'_>, job: &Admitted) -> Result<Input, Cause> {
+        let etag = attempt.message.input.etag.as_ref().map(valet_protocol::ETag::as_str);
+        let input = Input::open(&self.client, &job.input, etag).await.map_err(Cause::Storage)?;
+        job.check_input_bytes(input.bytes())?;
+        Ok(input)
+    }
+
+    fn take_room(
+        &self,
+        attempt: &Attempt<'_>,
+        job: &Admitted,
+        input_bytes: u64,
+    ) -> Result<JobScratch, Cause> {
+        let name = format!("job-{}-{}", attempt.message.id, attempt.number);
+        let mut scratch = self.scratch.make_job(&name).map_err(Cause::Scratch)?;
+        scratch.reserve(job.scratch_bytes(input_bytes)).map_err(Cause::Scratch)?;
+        Ok(scratch)
+    }
+
+    async fn fetch(&self, job: &Admitted, input: &Input, scratch: &JobScratch) -> Result<Fetched, Cause> {
+        let options = FetchOptions {
+            bytes_max: job.input_bytes_max,
+            deadline: Some(transfer_deadline(job.wall)),
+            ..FetchOptions::default()
+        };
+        input.fetch(&scratch.path().join(INPUT_NAME), options).await.map_err(Cause::Storage)
+    }
+
+    fn workshop<'a>(&'a self, job: &'a Admitted, scratch: &'a JobScratch) -> Workshop<'a> {
+        let limits = media::limits(job.wall, self.limits.stall, job.output_bytes_max);
+        Workshop { tools: &self.tools, plan: &job.plan, directory: scratch.path(), limits }
+    }
+}
+
+impl Attempt<'_> {
+    async fn tell_phase(&self, phase: &str, percent: Option<f32>) {
+        let progress = Progress { phase: phase.into(), percent, ..Progress::default() };
+        self.reports.tell_progress(progress).await;
+    }
+}
+
+/// A transfer may take as long as the codec: whoever sizes the one has sized the other.
+fn transfer_deadline(wall: Duration) -> Timestamp {
+    let wall = SignedDuration::try_from(wall).unwrap_or(SignedDuration::MAX);
+    Timestamp::now().checked_add(wall).unwrap_or(Timestamp::MAX)
+}
+
+fn started(attempt: &Attempt<'_>, input_bytes: u64) -> ReportData {
+    let preset = &attempt.message.preset;
+    let (name, version) = (preset.name.as_str().into(), preset.version);
+    ReportData::Started(Started { preset: name, version, input_bytes })
+}
+
+/// Hashes of the output; a copy has been hashed on its way in.
+async fn digests(job: &Admitted, fetched: &Fetched, made: &media::Made) -> Result<Digests, Cause> {
+    if job.plan.work == Work::Copy {
+        let Fetched { bytes, md5, sha256, .. } = fetched.clone();
+        return Ok(Digests { bytes, md5, sha256 });
+    }
+    hash_file(&made.path).await.map_err(Cause::ScratchFile)
+}
+
+fn store_spec(attempt: &Attempt<'_>, job: &Admitted, input: &Input, digests: &Digests) -> StoreSpec {
+    let info = job.plan.info;
+    // A copy is what its input is, unless the sender knows better.
+    let copied = if job.plan.work == Work::Copy { input.content_type() } else { None };
+    let asked = attempt.message.output.content_type.as_deref();
+    StoreSpec {
+        content_type: asked.or(copied).unwrap_or(info.content_type).to_owned(),
+        metadata: Metadata {
+            job: attempt.message.id.to_string(),
+            attempt: attempt.number,
+            sha256: digests.sha256.clone(),
+            preset: format!("{}/{}", info.name, info.version),
+        },
+        md5: digests.md5.clone(),
+        earlier_attempt: attempt.earlier,
+        deadline: Some(transfer_deadline(job.wall)),
+    }
+}
+
+fn outcome(outcome: StoreOutcome) -> Stored {
+    match outcome {
+        StoreOutcome::Created => Stored::Created,
+        StoreOutcome::ExistsAfterOwnAttempt => Stored::ExistsAfterOwnAttempt,
+    }
+}
+
+fn told_facts(facts: &MediaFacts) -> valet_protocol::MediaFacts {
+    valet_protocol::MediaFacts {
+        format: facts.format.as_str().into(),
+        duration_seconds: facts.duration_seconds,
+        width: facts.video.as_ref().map(|video| video.width),
+        height: facts.video.as_ref().map(|video| video.height),
+        video_codec: facts.video.as_ref().map(|video| video.codec.as_str().into()),
+        audio_codec: facts.audio.as_ref().map(|audio| audio.codec.as_str().into()),
+    }
+}
+
+/// Where the time of an attempt goes.
+#[derive(Debug)]
+struct Stopwatch {
+    times: Timings,
+    started: Instant,
+    last: Instant,
+}
+
+impl Stopwatch {
+    fn start(submitted_at: Timestamp) -> Self {
+        let queue_ms = Timestamp::now().duration_since(submitted_at).as_millis();
+        let times = Timings { queue_ms: u64::try_from(queue_ms).unwrap_or_default(), ..Timings::default() };
+        let now = Instant::now();
+        Self { times, started: now, last: now }
+    }
+
+    /// Milliseconds since the last lap.
+    fn lap(&mut self) -> u64 {
+        let before = std::mem::replace(&mut self.last, Instant::now());
+        milliseconds(self.last.duration_since(before))
+    }
+
+    fn end(self) -> Timings {
+        Timings { total_ms: milliseconds(self.started.elapsed()), ..self.times }
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,279 @@
+//! Scratch: one private directory per worker, one inside it per job, gone when the job is.
+//!
+//! Bytes are reserved before they are written, so that two jobs never count on the same room. Must never hold a
+//! grant, and never remove anything that a living worker owns.
+
+mod owned;
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use owned::Owned;
+
+/// Bytes that stay free whatever jobs need: the file system serves others too, and a full one fails everybody.
+pub const FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
+
+/// Scratch could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ScratchError {
+    /// The root is missing and could not be made, or something in it could not.
+    #[error("cannot use the scratch directory {}", path.display())]
+    Use {
+        /// What was touched.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+    /// Somebody else could change what lies in the root.
+    #[error("the scratch directory {} is not private: {problem}", path.display())]
+    NotPrivate {
+        /// The root.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// There is no room for the job at present.
+    #[error("scratch has {free_bytes} bytes free, the job needs {needed_bytes}")]
+    Full {
+        /// What the job needs.
+        needed_bytes: u64,
+        /// What is free and not reserved, above [`FREE_BYTES_MIN`].
+        free_bytes: u64,
+    },
+}
+
+impl ScratchError {
+    /// What a person should do.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Use { .. } => "set worker.scratch to a directory that this user may write",
+            Self::NotPrivate { .. } => {
+                "set worker.scratch to a directory that belongs to this user and that nobody else may write"
+            }
+            Self::Full { .. } => "give the worker more disk space, or fewer slots",
+        }
+    }
+}
+
+/// This worker's scratch.
+#[derive(Debug, Clone)]
+pub struct Scratch(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    owned: Owned,
+    reserved_bytes: AtomicU64,
+}
+
+impl Scratch {
+    /// Removes what dead workers left under `root`, then makes this worker's own directory in it.
+    ///
+    /// # Errors
+    /// [`ScratchError`], also when `root` belongs to another user or others may write it.
+    pub fn open(root: &Path) -> Result<Self, ScratchError> {
+        make_private(root).map_err(|cause| ScratchError::Use { path: root.to_owned(), cause })?;
+        require_private(root)?;
+        let used = |cause| ScratchError::Use { path: root.to_owned(), cause };
+        owned::sweep_dead(root).map_err(used)?;
+        let owned = Owned::make(root).map_err(used)?;
+        Ok(Self(Arc::new(Shared { owned, reserved_bytes: AtomicU64::new(0) })))
+    }
+
+    /// This worker's directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.0.owned.directory()
+    }
+
+    /// Bytes that are free for new jobs: neither used, nor reserved, nor kept back.
+    ///
+    /// # Errors
+    /// When the file system does not answer.
+    pub fn room_bytes(&self) -> Result<u64, ScratchError> {
+        let free = free_bytes(self.directory()).map_err(|cause| self.unusable(cause))?;
+        let taken = FREE_BYTES_MIN.saturating_add(self.0.reserved_bytes.load(Ordering::Acquire));
+        Ok(free.saturating_sub(taken))
+    }
+
+    /// Makes a job's directory; what an earlier delivery of the same attempt left there is removed first.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make_job(&self, name: &str) -> Result<JobScratch, ScratchError> {
+        let path = self.directory().join(name);
+        remove(&path).and_then(|()| make_private(&path)).map_err(|cause| self.unusable(cause))?;
+        Ok(JobScratch { path, scratch: self.clone(), reserved_bytes: 0 })
+    }
+
+    fn unusable(&self, cause: io::Error) -> ScratchError {
+        ScratchError::Use { path: self.directory().to_owned(), cause }
+    }
+}
+
+/// One job's directory and its reserved room; both are given back when it is dropped.
+#[derive(Debug)]
+pub struct JobScratch {
+    path: PathBuf,
+    scratch: Scratch,
+    reserved_bytes: u64,
+}
+
+impl JobScratch {
+    /// The directory, mode 0700.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reserves `needed_bytes` for this job, once.
+    ///
+    /// # Errors
+    /// [`ScratchError::Full`] when there is less room than that.
+    pub fn reserve(&mut self, needed_bytes: u64) -> Result<(), ScratchError> {
+        // Counted first and looked at afterwards, so that two jobs at the same time never both fit.
+        self.scratch.0.reserved_bytes.fetch_add(needed_bytes, Ordering::AcqRel);
+        self.reserved_bytes += needed_bytes;
+        let free = free_bytes(&self.path).map_err(|cause| self.scratch.unusable(cause))?;
+        let taken = FREE_BYTES_MIN.saturating_add(self.scratch.0.reserved_bytes.load(Ordering::Acquire));
+        if taken <= free {
+            return Ok(());
+        }
+        let free_bytes = free.saturating_sub(taken.saturating_sub(needed_bytes));
+        Err(ScratchError::Full { needed_bytes, free_bytes })
+    }
+}
+
+impl Drop for JobScratch {
+    fn drop(&mut self) {
+        self.scratch.0.reserved_bytes.fetch_sub(self.reserved_bytes, Ordering::AcqRel);
+        if let Err(error) = remove(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "a job's scratch could not be removed");
+        }
+    }
+}
+
+/// Free bytes for this user on the file system of `path`.
+///
+/// # Errors
+/// When the file system does not answer.
+pub fn free_bytes(path: &Path) -> io::Result<u64> {
+    let system = rustix::fs::statvfs(path)?;
+    Ok(system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+fn make_private(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn require_private(path: &Path) -> Result<(), ScratchError> {
+    let refuse = |problem| Err(ScratchError::NotPrivate { path: path.to_owned(), problem });
+    let entry = std::fs::symlink_metadata(path)
+        .map_err(|cause| ScratchError::Use { path: path.to_owned(), cause })?;
+    match entry {
+        entry if !entry.is_dir() => refuse("it is not a directory"),
+        entry if entry.uid() != rustix::process::geteuid().as_raw() => refuse("it belongs to another user"),
+        entry if entry.mode() & 0o022 != 0 => refuse("others may write it"),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a directory and all in it; that there is none is fine.
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_job_gets_a_private_empty_directory_that_vanishes_with_it() {
+        let root = tempfile::tempdir().unwrap();
+        let scratch = Scratch::open(root.path()).unwrap();
+        let job = scratch.make_job("job-1").unwrap();
+        assert_eq!(mode(job.path()), 0o700);
+        std::fs::write(job.path().join("input"), b"bytes").unwrap();
+        let path = job.path().to_owned();
+        drop(job);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_an_earlier_delivery_left_is_swept_at_start() {
+        let root = tempfile::tempdir().unwrap();
+        let scratch = Scratch::open(root.path()).unwrap();
+        let left = scratch.directory().join("job-1/output");
+        std::fs::create_dir_all(left.parent().unwrap()).unwrap();
+        std::fs::write(&left, b"half").unwrap();
+        let job = scratch.make_job("job-1").unwrap();
+        assert!(job.path().exists() && !left.exists());
+    }
+
+    #[test]
+    fn room_is_promised_to_one_job_only_and_given_back() {
+        let root = tempfile::tempdir().unwrap();
+        let scratch = Scratch::open(root.path()).unwrap();
+        let room = scratch.room_bytes().unwrap();
+        let (mut first, mut second) = (scratch.make_job("a").unwrap(), scratch.make_job("b").unwrap());
+        // Two thirds, so that what other processes write meanwhile does not matter.
+        first.reserve(room / 3 * 2).unwrap();
+        assert!(matches!(second.reserve(room / 3 * 2), Err(ScratchError::Full { .. })));
+        drop((first, second));
+        scratch.make_job("c").unwrap().reserve(room / 3 * 2).unwrap();
+    }
+
+    #[test]
+    fn a_root_that_others_may_write_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(root.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(Scratch::open(root.path()), Err(ScratchError::NotPrivate { .. })));
+    }
+
+    #[test]
+    fn a_root_that_is_a_link_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let link = root.path().join("link");
+        std::os::unix::fs::symlink(root.path(), &link).unwrap();
+        assert!(matches!(Scratch::open(&link), Err(ScratchError::NotPrivate { .. })));
+    }
+
+    #[test]
+    fn dead_workers_are_swept_and_living_ones_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let living = Scratch::open(root.path()).unwrap();
+        let dead = root.path().join("worker-00000000deadbeef");
+        std::fs::create_dir(&dead).unwrap();
+        std::fs::write(dead.join("output"), b"half").unwrap();
+        std::fs::write(root.path().join("worker-00000000deadbeef.lock"), b"").unwrap();
+        let other = root.path().join("something-else");
+        std::fs::create_dir(&other).unwrap();
+        let next = Scratch::open(root.path()).unwrap();
+        assert!(!dead.exists(), "a dead worker's directory is still there");
+        assert!(other.exists(), "a directory that is no worker's was removed");
+        assert!(living.directory().exists() && next.directory().exists());
+        assert_ne!(living.directory(), next.directory());
+    }
+
+    #[test]
+    fn a_worker_that_ends_takes_its_directory_along() {
+        let root = tempfile::tempdir().unwrap();
+        let scratch = Scratch::open(root.path()).unwrap();
+        drop(scratch);
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+}
