@@ -60,15 +60,33 @@ fn rule(kept: bool, field: &str, problem: impl FnOnce() -> String) -> Result<(),
     if kept { Ok(()) } else { Err(Problem::new(field, problem())) }
 }
 
-/// `type/subtype`, and parameters after it; it becomes a header, so printable ASCII only.
+/// `type/subtype` and perhaps parameters, as RFC 9110 writes them; it becomes a header.
 fn content_type(text: Option<&str>) -> Result<(), Problem> {
     let Some(text) = text else { return Ok(()) };
     bytes("output.content_type", text, 3, limits::CONTENT_TYPE_BYTES_MAX)?;
-    let printable = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    let halves = text.split_once('/').is_some_and(|(kind, rest)| {
-        !kind.is_empty() && !kind.contains(' ') && !rest.is_empty() && !rest.starts_with(' ')
-    });
-    rule(printable && halves, "output.content_type", || "must be a media type such as video/mp4".to_owned())
+    let (media_type, parameters) = text.split_once(';').unwrap_or((text, "x=x"));
+    let is_type = media_type.trim_end_matches(' ').split_once('/').is_some_and(|(a, b)| token(a) && token(b));
+    rule(is_type && parameters.split(';').all(parameter), "output.content_type", || {
+        "must be a media type such as video/mp4".to_owned()
+    })
+}
+
+fn token(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(allowed)
+}
+
+/// `name=token` or `name="printable text"`.
+fn parameter(text: &str) -> bool {
+    let quoted = |value: &str| {
+        let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        inner.is_some_and(|inner| {
+            inner.bytes().all(|byte| matches!(byte, b' '..=b'~') && !b"\"\\".contains(&byte))
+        })
+    };
+    text.trim_matches(' ')
+        .split_once('=')
+        .is_some_and(|(name, value)| token(name) && (token(value) || quoted(value)))
 }
 
 fn preset(preset: &PresetRef) -> Result<(), Problem> {

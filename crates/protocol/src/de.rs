@@ -104,7 +104,7 @@ impl serde::de::Error for Fault {
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let near = |known: &&'static str| (strsim::damerau_levenshtein(field, known), *known);
-        let nearest = expected.iter().map(|known| near(&known)).min().filter(|(edits, _)| *edits <= 3);
+        let nearest = expected.iter().map(near).min().filter(|(edits, _)| *edits <= 3);
         Self {
             path: vec![printable(field)],
             kind: Kind::Unknown { nearest: nearest.map(|(_, known)| known) },
@@ -124,7 +124,6 @@ fn in_words(expected: &str) -> String {
         "a string" => "a text".to_owned(),
         "f32" | "f64" => "a number".to_owned(),
         "a map" => "an object".to_owned(),
-        of_rust if of_rust.starts_with("struct ") => "an object".to_owned(),
         other => other.to_owned(),
     }
 }
@@ -173,9 +172,22 @@ impl<'de> Deserializer<'de> for Tree {
         }
     }
 
+    // serde's derived structs also take a list of their fields; the wire format does not.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match self {
+            Self::Map(_) => self.deserialize_any(visitor),
+            _ => Err(Fault::invalid("must be an object".to_owned())),
+        }
+    }
+
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        seq tuple tuple_struct map struct identifier ignored_any
+        seq tuple tuple_struct map identifier ignored_any
     }
 }
 

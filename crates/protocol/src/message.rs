@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::{DecodeError, ETag, EncodeError, JobId, Lane, check, limits, wire};
 
 /// One job. What was decoded is within all limits; what is built by hand is checked when it is encoded.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct JobMessage {
     /// Unique for all time.
     pub id: JobId,
@@ -55,7 +55,7 @@ pub struct Output {
 }
 
 /// A preset by name and version, with parameters that only the preset can judge.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct PresetRef {
     /// `h264-720p`.
     pub name: String,
@@ -108,6 +108,30 @@ impl Priority {
             Self::Normal => 4,
             Self::High => 9,
         }
+    }
+}
+
+// By hand: tags and parameters are the sender's texts, and one may hold a URL that should not be there.
+impl fmt::Debug for JobMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobMessage")
+            .field("id", &self.id)
+            .field("lane", &self.lane)
+            .field("input", &self.input)
+            .field("output", &self.output)
+            .field("preset", &self.preset)
+            .field("limits", &self.limits)
+            .field("priority", &self.priority)
+            .field("tags", &format_args!("{} entries", self.tags.len()))
+            .field("submitted_at", &self.submitted_at)
+            .field("not_after", &self.not_after)
+            .finish()
+    }
+}
+
+impl fmt::Debug for PresetRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PresetRef({} version {}, {} parameters)", self.name, self.version, self.params.len())
     }
 }
 

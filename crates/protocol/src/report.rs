@@ -18,9 +18,6 @@ pub use data::{
 pub(crate) use event::CloudEvent;
 pub use event::{Event, ReportError};
 
-/// What the type of every report starts with.
-pub(crate) const TYPE_PREFIX: &str = "valet.job.";
-
 macro_rules! kinds {
     ($($name:ident $word:literal $meaning:literal;)*) => {
         /// What a report tells.

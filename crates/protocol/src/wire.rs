@@ -13,15 +13,18 @@ use zeroize::Zeroizing;
 
 use crate::check::Problem;
 use crate::limits::{
-    CONTENT_TYPE_BYTES_MAX, ETAG_BYTES_MAX, INPUT_BYTES_LIMIT_MAX, MESSAGE_BYTES_MAX, PARAMS_MAX,
-    PRESET_NAME_BYTES_MAX, PRESET_VERSION_MAX, TAGS_MAX, TIME_BYTES_MAX, URL_BYTES_MAX, WALL_SECONDS_MAX,
-    WALL_SECONDS_MIN,
+    CONTENT_TYPE_BYTES_MAX, ETAG_BYTES_MAX, INPUT_BYTES_LIMIT_MAX, MESSAGE_BYTES_MAX, PARAM_NAME_BYTES_MAX,
+    PARAM_TEXT_BYTES_MAX, PARAMS_MAX, PRESET_NAME_BYTES_MAX, PRESET_VERSION_MAX, TAG_KEY_BYTES_MAX,
+    TAG_VALUE_BYTES_MAX, TAGS_MAX, TIME_BYTES_MAX, URL_BYTES_MAX, WALL_SECONDS_MAX, WALL_SECONDS_MIN,
 };
 use crate::tree::{self, Tree};
 use crate::{BadText, DecodeError, EncodeError, JobMessage, Priority, de};
 
 /// The only version there is.
 pub(crate) const VERSION: u64 = 1;
+
+/// What every content type looks like; [`crate::check`] looks closer at parameters.
+const MEDIA_TYPE: &str = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+/[A-Za-z0-9!#$%&'*+.^_`|~-]+ *(;[ -~]*)?$";
 
 /// One job for Valet. Unknown fields are refused; an optional field may be left out or null.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -48,8 +51,9 @@ pub(crate) struct Message {
     /// Its turn among jobs that wait; `normal` if absent.
     priority: Option<Priority>,
     /// The sender's own correlation data: at most 32 keys of 1 to 64 bytes with values of at most 256 bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("maxProperties" = TAGS_MAX))]
+    // default: schemars takes a field with its own schema for a required one
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "tags_schema")]
     tags: Option<BTreeMap<String, String>>,
     /// When the job was submitted.
     submitted_at: TimeText,
@@ -77,7 +81,7 @@ struct Output {
     url: SecretText,
     /// Content type of the output; the preset's own if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = CONTENT_TYPE_BYTES_MAX), regex(pattern = r"^[!-~]+/[ -~]+$"))]
+    #[schemars(length(max = CONTENT_TYPE_BYTES_MAX), regex(pattern = MEDIA_TYPE))]
     content_type: Option<String>,
 }
 
@@ -92,9 +96,8 @@ struct Preset {
     #[schemars(range(min = 1, max = PRESET_VERSION_MAX))]
     version: u32,
     /// Parameters, which the preset judges: numbers, booleans and texts of at most 256 bytes.
-    #[schemars(extend("maxProperties" = PARAMS_MAX, "additionalProperties" = serde_json::json!({
-        "type": ["number", "boolean", "string"], "maxLength": crate::limits::PARAM_TEXT_BYTES_MAX,
-    })))]
+    #[serde(default)]
+    #[schemars(schema_with = "params_schema")]
     params: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
@@ -110,6 +113,25 @@ struct Limits {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = INPUT_BYTES_LIMIT_MAX))]
     input_bytes: Option<u64>,
+}
+
+fn tags_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    const PRINTABLE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
+    schemars::json_schema!({
+        "type": ["object", "null"],
+        "maxProperties": TAGS_MAX,
+        "propertyNames": { "minLength": 1, "maxLength": TAG_KEY_BYTES_MAX, "pattern": PRINTABLE },
+        "additionalProperties": { "type": "string", "maxLength": TAG_VALUE_BYTES_MAX, "pattern": PRINTABLE },
+    })
+}
+
+fn params_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": ["object", "null"],
+        "maxProperties": PARAMS_MAX,
+        "propertyNames": { "minLength": 1, "maxLength": PARAM_NAME_BYTES_MAX },
+        "additionalProperties": { "type": ["number", "boolean", "string"], "maxLength": PARAM_TEXT_BYTES_MAX },
+    })
 }
 
 /// A text that is a grant: zeroized, and written by [`encode`] alone.

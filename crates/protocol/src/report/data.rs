@@ -91,8 +91,7 @@ pub struct Progress {
 pub enum Stored {
     /// Storage confirmed this attempt's write.
     Created,
-    /// Storage says that the output exists after a write of ours whose answer was lost; compare size
-    /// and hash before you rely on it.
+    /// The output exists after a write of ours whose answer was lost: compare size and hash.
     ExistsAfterOwnAttempt,
 }
 
