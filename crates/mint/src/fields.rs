@@ -59,11 +59,9 @@ impl Fields<'_> {
         self.write(layout::delegation(version), out);
     }
 
-    fn write(&self, lines: impl Iterator<Item = Line>, out: &mut String) {
-        for (index, line) in lines.enumerate() {
-            if index > 0 {
-                out.push('\n');
-            }
+    fn write(&self, parts: impl Iterator<Item = &'static [Line]>, out: &mut String) {
+        let begin = out.len();
+        for line in parts.flatten() {
             match line {
                 Line::Resource => self.write_resource(out),
                 // Each header ends its own line, before the joining one.
@@ -74,9 +72,12 @@ impl Fields<'_> {
                 Line::RequestQuery => self.key.request_query.iter().for_each(|(name, value)| {
                     out.extend(["\n", name, ":", value]);
                 }),
-                line => out.push_str(self.text(line)),
+                line => out.push_str(self.text(*line)),
             }
+            out.push('\n');
         }
+        // Lines are joined, not ended.
+        out.truncate(out.len().saturating_sub(1).max(begin));
     }
 
     /// `/blob/<account>/<container>[/<blob>]`, raw, whatever the URL looks like.
