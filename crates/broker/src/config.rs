@@ -77,9 +77,9 @@ pub struct BrokerConfig {
 }
 
 /// Heartbeat asked of the broker: a dead peer is noticed within about twice this (facts §9).
-pub const HEARTBEAT_SECONDS: u16 = 30;
+const HEARTBEAT_SECONDS: u16 = 30;
 /// How long start-up keeps trying when the broker cannot be reached at all.
-pub const START_PATIENCE: Duration = Duration::from_secs(10);
+const START_PATIENCE: Duration = Duration::from_secs(10);
 
 impl BrokerConfig {
     /// Parses `amqp[s]://[user[:password]@]host[:port][/vhost]`; the vhost is percent-decoded and

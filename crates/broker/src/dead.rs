@@ -1,7 +1,23 @@
-//! Looking at, taking and dropping dead letters.
+//! Looking at, taking and dropping dead letters, without ever losing one.
+//!
+//! A letter that was read and not removed stays the broker's: it is only "unacknowledged" while we
+//! look, and returns to its place when the pass ends, however it ends (also by a crash or a kill).
+//! Meanwhile other readers do not see it. Must never ack what the caller did not remove.
 
-use crate::Session;
-use jiff::Timestamp;
+mod letter;
+
+pub use letter::DeadLetter;
+
+use crate::{
+    Session,
+    link::{Link, Opened, RPC},
+    topology::names,
+};
+use lapin::{
+    options::{BasicGetOptions, QueueDeclareOptions},
+    types::FieldTable,
+};
+use tokio::time::timeout;
 
 /// Which queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,14 +28,24 @@ pub enum DeadQueue {
     Expired,
 }
 
-/// Why dead letters cannot be read.
+impl DeadQueue {
+    /// Its name on the broker.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dead => names::DEAD,
+            Self::Expired => names::EXPIRED,
+        }
+    }
+}
+
+/// Why dead letters cannot be read or removed. Nothing is lost in any case.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeadError {
-    /// The broker refused or the connection failed; nothing is lost.
-    #[error("cannot {doing} {queue}")]
+    /// The broker refused or the connection failed.
+    #[error("cannot {doing} the queue {queue}")]
     Broker {
-        /// `read`, `remove from`, …
+        /// `read`, `remove from`, `close`.
         doing: &'static str,
         /// The queue.
         queue: &'static str,
@@ -27,75 +53,102 @@ pub enum DeadError {
         #[source]
         cause: lapin::Error,
     },
-    /// No answer in time; nothing is lost.
-    #[error("the broker did not answer within {seconds} s")]
+    /// No answer in time.
+    #[error("cannot {doing} the queue {queue}: no answer within {seconds} s")]
     Silent {
+        /// `read`, `remove from`, `close`.
+        doing: &'static str,
+        /// The queue.
+        queue: &'static str,
         /// The limit.
         seconds: u64,
     },
+    /// The connection was lost since the letter was taken, so the letter went back.
+    #[error("the letter went back to the queue {queue} before it could be removed")]
+    Returned {
+        /// The queue.
+        queue: &'static str,
+    },
+    /// The session was closed.
+    #[error("the session was closed")]
+    Closed,
 }
 
-/// A pass over one dead queue. Letters taken and not removed return to the queue when this and
-/// they are dropped (also by a crash): the broker holds them all the time.
+impl DeadError {
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Broker { .. } => "use the producer's login; check it with `valet topology check`",
+            Self::Silent { .. } | Self::Returned { .. } | Self::Closed => "try again: nothing was lost",
+        }
+    }
+}
+
+/// A pass over one dead queue.
 #[derive(Debug)]
-pub struct DeadLetters;
+pub struct DeadLetters {
+    link: Link,
+    opened: Opened,
+    queue: DeadQueue,
+}
 
 impl DeadLetters {
     /// Begins a pass.
     pub async fn open(session: &Session, queue: DeadQueue) -> Result<Self, DeadError> {
-        let _ = (session, queue);
-        todo!()
+        let link = session.consume_link();
+        let silent = |_| DeadError::Silent { doing: "read", queue: queue.name(), seconds: RPC.as_secs() };
+        let opened = timeout(RPC, link.channel()).await.map_err(silent)?.map_err(|_| DeadError::Closed)?;
+        Ok(Self { link, opened, queue })
     }
-    /// The next letter; `None` at the end. Each is seen once in a pass.
+
+    /// How many letters are there to be read, besides those already taken.
+    pub async fn count(&self) -> Result<u32, DeadError> {
+        length(&self.opened, self.queue, "read").await
+    }
+
+    /// The next letter, oldest first; `None` at the end. Each is seen once in a pass. One round trip
+    /// each (about 1 ms); memory is the caller's to bound.
     pub async fn next(&mut self) -> Result<Option<DeadLetter>, DeadError> {
-        todo!()
+        let get = self.opened.channel.basic_get(self.queue.name().into(), BasicGetOptions::default());
+        let got = answered("read", self.queue, get).await;
+        if let Err(DeadError::Silent { .. }) = got {
+            // A get that was not answered may have taken a letter: give it back with the connection.
+            self.link.suspect(self.opened.generation, "a dead letter did not come").await;
+        }
+        Ok(got?.map(|got| DeadLetter::new(got.delivery, self.opened.clone(), self.queue)))
     }
-    /// Looks for one job's letter (by message id).
+
+    /// Looks for one job's letter (by message id). Those passed over stay out of other readers' sight
+    /// until the pass ends.
     pub async fn find(&mut self, job: &str) -> Result<Option<DeadLetter>, DeadError> {
-        let _ = job;
-        todo!()
+        while let Some(letter) = self.next().await? {
+            if letter.message_id.as_deref() == Some(job) {
+                return Ok(Some(letter));
+            }
+        }
+        Ok(None)
     }
+
     /// Ends the pass: everything not removed is back in the queue when this returns.
     pub async fn close(self) -> Result<(), DeadError> {
-        todo!()
+        answered("close", self.queue, self.opened.channel.close(200, "pass ended".into())).await
     }
 }
 
-/// One dead letter.
-#[derive(Debug)]
-pub struct DeadLetter {
-    /// Job id, as published.
-    pub message_id: Option<String>,
-    /// AMQP `type`.
-    pub message_type: Option<String>,
-    /// Who published the job (verified by the broker at the time).
-    pub user_id: Option<String>,
-    /// Reason code: the worker's, or derived from the broker's (`delivery_limit`, `expired`, …).
-    pub reason: String,
-    /// For people.
-    pub detail: Option<String>,
-    /// The attempt that ended it, when known.
-    pub attempt: Option<u32>,
-    /// The worker that ended it, when one did.
-    pub worker: Option<String>,
-    /// When the job was submitted.
-    pub submitted_at: Option<Timestamp>,
-    /// When it was dead-lettered, when known.
-    pub dead_at: Option<Timestamp>,
+async fn length(opened: &Opened, queue: DeadQueue, doing: &'static str) -> Result<u32, DeadError> {
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let look = opened.channel.queue_declare(queue.name().into(), options, FieldTable::default());
+    Ok(answered(doing, queue, look).await?.message_count())
 }
 
-impl DeadLetter {
-    /// The job message's bytes. They hold grants: never print them.
-    pub fn body(&self) -> &[u8] {
-        todo!()
-    }
-    /// A header's text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let _ = name;
-        todo!()
-    }
-    /// Takes it off the queue for good: after a replay was confirmed, or to drop it.
-    pub async fn remove(self) -> Result<(), DeadError> {
-        todo!()
-    }
+async fn answered<T>(
+    doing: &'static str,
+    queue: DeadQueue,
+    call: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, DeadError> {
+    let queue = queue.name();
+    timeout(RPC, call)
+        .await
+        .map_err(|_| DeadError::Silent { doing, queue, seconds: RPC.as_secs() })?
+        .map_err(|cause| DeadError::Broker { doing, queue, cause })
 }

@@ -1,7 +1,11 @@
 //! One hand-over of a job, which must be settled exactly once.
 
-use crate::{Disposition, SettleError, Settled};
+use crate::{Publisher, lease::Lease};
 use jiff::Timestamp;
+use lapin::{BasicProperties, Channel, message, types::AMQPValue};
+use std::fmt;
+use tokio::sync::OwnedSemaphorePermit;
+use zeroize::Zeroizing;
 
 /// Which attempt a delivery is; told by the queue it came from, so it cannot be forged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,89 +27,170 @@ impl Stage {
             Self::Last => 3,
         }
     }
+
+    /// The queue.
+    pub fn queue(self) -> &'static str {
+        use crate::topology::names;
+        match self {
+            Self::First => names::JOBS_R0,
+            Self::Second => names::JOBS_R1,
+            Self::Last => names::JOBS_R2,
+        }
+    }
 }
 
-/// A job in hand. Dropping it unsettled logs an error and leaves it to the broker to hand it out
-/// again.
-#[derive(Debug)]
-pub struct Delivery;
+/// A job in hand. Dropping it unsettled logs an error, and the broker hands the job out again once
+/// the feed's channel is closed.
+pub struct Delivery {
+    pub(crate) body: Zeroizing<Vec<u8>>,
+    pub(crate) properties: BasicProperties,
+    pub(crate) stage: Stage,
+    pub(crate) redelivered: bool,
+    pub(crate) lease: Lease,
+    pub(crate) hand: Hand,
+}
+
+/// What settling needs, apart from the message.
+pub(crate) struct Hand {
+    /// Kept alive: closing the channel would give the job back.
+    pub(crate) channel: Channel,
+    pub(crate) publisher: Publisher,
+    pub(crate) worker: String,
+    /// The slot; given back to the feed once this delivery is gone.
+    pub(crate) _slot: OwnedSemaphorePermit,
+    pub(crate) settled: bool,
+}
 
 impl Delivery {
+    pub(crate) fn new(delivery: message::Delivery, stage: Stage, lease: Lease, hand: Hand) -> Self {
+        Self {
+            body: Zeroizing::new(delivery.data),
+            properties: delivery.properties,
+            stage,
+            redelivered: delivery.redelivered,
+            lease,
+            hand,
+        }
+    }
+
     /// The message's bytes. They hold grants: never log them.
     pub fn body(&self) -> &[u8] {
-        todo!()
+        &self.body
     }
+
     /// AMQP `message_id`: the job id, as the publisher says.
     pub fn message_id(&self) -> Option<&str> {
-        todo!()
+        self.properties.message_id().as_ref().map(|id| id.as_str())
     }
+
     /// The publisher's login, verified by the broker; none when the publisher left it out.
     pub fn user_id(&self) -> Option<&str> {
-        todo!()
+        self.properties.user_id().as_ref().map(|user| user.as_str())
     }
+
     /// AMQP `type`.
     pub fn message_type(&self) -> Option<&str> {
-        todo!()
+        self.properties.kind().as_ref().map(|kind| kind.as_str())
     }
+
     /// AMQP `content_type`.
     pub fn content_type(&self) -> Option<&str> {
-        todo!()
+        self.properties.content_type().as_ref().map(|kind| kind.as_str())
     }
+
     /// AMQP `timestamp`.
     pub fn timestamp(&self) -> Option<Timestamp> {
-        todo!()
+        timestamp(&self.properties)
     }
+
     /// A header's text, when it is a string (e.g. `traceparent`).
     pub fn header(&self, name: &str) -> Option<&str> {
-        let _ = name;
-        todo!()
+        header(&self.properties, name)
     }
+
     /// Which stage queue it came from.
     pub fn stage(&self) -> Stage {
-        todo!()
+        self.stage
     }
+
     /// 1, 2 or 3.
     pub fn attempt(&self) -> u32 {
-        self.stage().attempt()
+        self.stage.attempt()
     }
-    /// The broker gave it out before.
+
+    /// The broker gave it out before, in this stage.
     pub fn redelivered(&self) -> bool {
-        todo!()
+        self.redelivered
     }
-    /// How often it came back within this stage; 0 unless `redelivered` (facts §3.1: forgeable).
+
+    /// How often it came back within this stage. On a first delivery the header is whatever the
+    /// publisher wrote, so it counts only when the broker says `redelivered`.
     pub fn delivery_count(&self) -> u64 {
-        todo!()
+        if self.redelivered { number(&self.properties, "x-delivery-count").unwrap_or(0) } else { 0 }
     }
+
     /// A handle that tells when the broker takes the job away from us.
     pub fn lease(&self) -> Lease {
-        todo!()
-    }
-    /// Tells the broker what becomes of the job. Exactly once, by value.
-    pub async fn settle(self, disposition: Disposition) -> Result<Settled, SettleError> {
-        let _ = disposition;
-        todo!()
+        self.lease.clone()
     }
 }
 
-/// Watches whether we still hold the job. Clone it into the work.
-#[derive(Clone, Debug)]
-pub struct Lease;
-
-impl Lease {
-    /// Have we lost it?
-    pub fn is_lost(&self) -> bool {
-        todo!()
-    }
-
-    /// Waits until it is lost (never resolves otherwise). Then stop: another worker has the job.
-    pub async fn lost(&self) -> LeaseLoss {
-        todo!()
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("message_id", &self.message_id())
+            .field("stage", &self.stage)
+            .field("redelivered", &self.redelivered)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
     }
 }
 
-/// Why a job is no longer ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeaseLoss {
-    /// The broker's or the connection's words.
-    pub cause: String,
+impl Drop for Hand {
+    fn drop(&mut self) {
+        if !self.settled {
+            tracing::error!(
+                "a delivery was dropped without being settled; the broker will hand it out again"
+            );
+            let channel = self.channel.clone();
+            // Without a close the job would stay ours, unworked, until the process ends.
+            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                runtime.spawn(async move { channel.close(200, "unsettled delivery dropped".into()).await });
+            }
+        }
+    }
+}
+
+/// A header's text.
+pub(crate) fn header<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a str> {
+    match properties.headers().as_ref()?.inner().get(name)? {
+        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
+        AMQPValue::ShortString(text) => Some(text.as_str()),
+        _ => None,
+    }
+}
+
+/// A header's whole number, of whatever width.
+pub(crate) fn number(properties: &BasicProperties, name: &str) -> Option<u64> {
+    whole(properties.headers().as_ref()?.inner().get(name)?)
+}
+
+/// An AMQP value's whole number, of whatever width; none when negative.
+pub(crate) fn whole(value: &AMQPValue) -> Option<u64> {
+    match value {
+        AMQPValue::ShortShortInt(n) => u64::try_from(*n).ok(),
+        AMQPValue::ShortShortUInt(n) => Some(u64::from(*n)),
+        AMQPValue::ShortInt(n) => u64::try_from(*n).ok(),
+        AMQPValue::ShortUInt(n) => Some(u64::from(*n)),
+        AMQPValue::LongInt(n) => u64::try_from(*n).ok(),
+        AMQPValue::LongUInt(n) => Some(u64::from(*n)),
+        AMQPValue::LongLongInt(n) => u64::try_from(*n).ok(),
+        AMQPValue::Timestamp(n) => Some(*n),
+        _ => None,
+    }
+}
+
+pub(crate) fn timestamp(properties: &BasicProperties) -> Option<Timestamp> {
+    let seconds = i64::try_from((*properties.timestamp())?).ok()?;
+    Timestamp::from_second(seconds).ok()
 }

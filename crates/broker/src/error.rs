@@ -84,12 +84,16 @@ impl ConnectError {
             Self::Unreachable { .. } | Self::Silent { .. } => {
                 "check broker.url, that RabbitMQ runs, and that no firewall is in between".into()
             }
-            Self::Tls { .. } => "check broker.ca_file (the CA that signed the broker's certificate), the host \
+            Self::Tls { .. } => {
+                "check broker.ca_file (the CA that signed the broker's certificate), the host \
                                  name in broker.url, and broker.cert_file/key_file"
-                .into(),
-            Self::Login { .. } => "check broker.username and broker.password; `valet topology declare --rotate` \
+                    .into()
+            }
+            Self::Login { .. } => {
+                "check broker.username and broker.password; `valet topology declare --rotate` \
                                    makes new passwords"
-                .into(),
+                    .into()
+            }
             Self::Vhost { vhost, .. } => format!(
                 "run `valet topology declare` with an administrator's login to create {vhost:?} and its logins"
             ),

@@ -1,86 +1,35 @@
 //! RabbitMQ's management HTTP API: declare, check, provision.
+//!
+//! The only module that changes anything on a broker, and only `valet topology declare` (and tests)
+//! call it. Must never log or return a password but the one it just made.
 
-use crate::{Password, TlsConfig, topology::Topology};
+mod check;
+mod declare;
+mod http;
+mod logins;
+mod state;
 
-/// The three logins' names.
-#[derive(Clone, Debug)]
-pub struct LoginNames {
-    /// May declare topology in the vhost.
-    pub provisioner: String,
-    /// May publish jobs and read reports and dead letters.
-    pub producer: String,
-    /// May consume jobs and publish reports.
-    pub worker: String,
-}
+pub use check::Difference;
+pub use declare::Declared;
+pub use http::ManagementError;
+pub use logins::{Existing, Login, LoginNames};
 
-impl Default for LoginNames {
-    fn default() -> Self {
-        Self {
-            provisioner: "valet-provisioner".into(),
-            producer: "valet-producer".into(),
-            worker: "valet-worker".into(),
-        }
-    }
-}
-
-/// What to do with a login that exists already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
-    /// Keep its password.
-    Keep,
-    /// Give it a new one.
-    Rotate,
-}
-
-/// One login after provisioning.
-#[derive(Clone, Debug)]
-pub struct Login {
-    /// `provisioner`, `producer` or `worker`.
-    pub role: &'static str,
-    /// User name.
-    pub name: String,
-    /// The new password; `None` when an existing login was kept.
-    pub password: Option<Password>,
-}
-
-/// What a declare changed; empty the second time.
-#[derive(Clone, Debug, Default)]
-pub struct Declared {
-    /// `created queue jobs.r0`, `set policy …`, one each.
-    pub changes: Vec<String>,
-    /// What the operator must know, e.g. a limit that this broker version cannot set per queue.
-    pub notes: Vec<String>,
-}
-
-/// One difference between what is and what should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// `queue jobs.r0`, `binding events → x`, `login valet-worker`, …
-    pub subject: String,
-    /// What differs: wanted and found.
-    pub problem: String,
-    /// Whether declaring (and provisioning) again repairs it.
-    pub repaired_by_declare: bool,
-}
-
-/// Why the management API did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ManagementError {
-    /// Not a usable URL.
-    #[error("the management URL is not usable: {problem}")]
-    Url {
-        /// What is wrong.
-        problem: &'static str,
-    },
-}
+use crate::{Password, TlsConfig};
+use http::{Http, segment};
+use serde_json::json;
 
 /// A client of the management API, bound to one vhost.
 #[derive(Debug)]
-pub struct Management;
+pub struct Management {
+    http: Http,
+    vhost: String,
+}
+
+/// Versions from here on take `consumer-timeout` as a policy.
+const CONSUMER_TIMEOUT_POLICY: (u32, u32) = (3, 12);
 
 impl Management {
-    /// `url` is e.g. `https://broker:15671`; `tls.ca_pem` works as for AMQP.
+    /// `url` is e.g. `https://broker:15671`; `tls` works as for AMQP (a given CA alone is trusted).
     pub fn new(
         url: &str,
         username: &str,
@@ -88,26 +37,43 @@ impl Management {
         vhost: &str,
         tls: &TlsConfig,
     ) -> Result<Self, ManagementError> {
-        let _ = (url, username, password, vhost, tls);
-        todo!()
+        Ok(Self { http: Http::new(url, username, password, tls)?, vhost: vhost.to_owned() })
     }
-    /// Creates the vhost if it is not there. True if it was created.
+
+    /// Creates the vhost if it is not there, and gives this login all rights in it (the management
+    /// API needs them to declare). True if it was created.
+    ///
+    /// Needs the tag `administrator`.
     pub async fn ensure_vhost(&self) -> Result<bool, ManagementError> {
-        todo!()
+        let vhost = segment(&self.vhost);
+        let created = self.http.get(&format!("/api/vhosts/{vhost}")).await?.is_none();
+        if created {
+            self.http.put(&format!("/api/vhosts/{vhost}"), &json!({})).await?;
+        }
+        let rights = format!("/api/permissions/{vhost}/{}", segment(self.http.username()));
+        if self.http.get(&rights).await?.is_none() {
+            let all = json!({ "configure": ".*", "write": ".*", "read": ".*" });
+            self.http.put(&rights, &all).await?;
+        }
+        Ok(created)
     }
-    /// Declares exchanges, queues, bindings and policies. Idempotent.
-    pub async fn declare(&self, topology: &Topology) -> Result<Declared, ManagementError> {
-        let _ = topology;
-        todo!()
+
+    /// The broker's version, e.g. `3.10.8`.
+    pub async fn version(&self) -> Result<String, ManagementError> {
+        let overview = self.http.get("/api/overview").await?.unwrap_or_default();
+        Ok(overview["rabbitmq_version"].as_str().unwrap_or("0.0").to_owned())
     }
-    /// Creates the three logins with the least rights and sets their permissions.
-    pub async fn provision(&self, names: &LoginNames, existing: Existing) -> Result<Vec<Login>, ManagementError> {
-        let _ = (names, existing);
-        todo!()
+
+    /// Does this broker take the consumer timeout of a queue?
+    async fn takes_consumer_timeout(&self) -> Result<bool, ManagementError> {
+        let version = self.version().await?;
+        let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+        Ok(version >= CONSUMER_TIMEOUT_POLICY)
     }
-    /// Everything that differs; empty when all is as it should be.
-    pub async fn check(&self, topology: &Topology, names: &LoginNames) -> Result<Vec<Difference>, ManagementError> {
-        let _ = (topology, names);
-        todo!()
+
+    /// `/api/<kind>/<vhost>`
+    fn path(&self, kind: &str) -> String {
+        format!("/api/{kind}/{}", segment(&self.vhost))
     }
 }

@@ -1,56 +1,207 @@
-//! The whole topology as one value.
+//! The whole topology as one value: exchanges, queues, bindings, policies and rights.
+//!
+//! ```text
+//! ex jobs (direct) ─r0─▶ q jobs.r0 ─┬ rejected ──▶ q retry.1 ─ttl─▶ q jobs.r1 ─▶ q retry.2 ─ttl─▶ q jobs.r2 ─▶ q dead
+//!                    ex jobs.dlx0 ──┼ delivery_limit ─────────────────────────────────────────────────────▶ q dead
+//!                                   └ expired ──▶ q expired
+//! ex dead (direct) ─dead─▶ q dead, ─expired─▶ q expired        ex events (topic) ─#─▶ q events.log (stream)
+//! ex control (topic): nothing bound yet
+//! ```
+//!
+//! **Walls are arguments, numbers are policies.** What would lose a message or let it take another
+//! way when it is absent (dead-letter exchange, fixed key, at-least-once, reject-publish) is a queue
+//! argument: it cannot be changed, and no foreign policy of higher priority can displace it, as only
+//! one policy applies to a queue. What an operator may tune (times, lengths) is a policy: changing
+//! an argument would need the queue to be deleted (406 on a redeclare).
+//!
+//! Must know no client library: the management API declares it, AMQP only looks.
 
 pub mod names;
+mod options;
+mod rights;
 
-use std::time::Duration;
+pub use options::TopologyOptions;
+pub use rights::{Right, Role, TopicRight};
 
-/// The numbers an operator may choose. Every other property is fixed.
+use names::*;
+use serde_json::{Map, Value, json};
+
+/// A JSON object: arguments or a policy's definition.
+pub type Table = Map<String, Value>;
+
+/// An exchange; all are durable.
 #[derive(Clone, Debug)]
-pub struct TopologyOptions {
-    /// Wait before attempt 2.
-    pub retry_1: Duration,
-    /// Wait before attempt 3.
-    pub retry_2: Duration,
-    /// Longest stay in a jobs queue: the longest life of a grant.
-    pub job_ttl: Duration,
-    /// Messages that each jobs queue takes before it refuses more.
-    pub queue_length_max: u64,
-    /// Bytes that each jobs queue takes before it refuses more.
-    pub queue_bytes_max: u64,
-    /// Crashes within one stage before a job goes on (`jobs.r0`: to `dead`).
-    pub delivery_limit: u32,
-    /// How long reports are kept.
-    pub events_age_max: Duration,
-    /// Bytes of reports that are kept.
-    pub events_bytes_max: u64,
-    /// Longest time a worker may hold a job (RabbitMQ 3.12 and later).
-    pub consumer_timeout: Duration,
+pub struct Exchange {
+    /// Its name.
+    pub name: &'static str,
+    /// `direct`, `topic` or `headers`.
+    pub kind: &'static str,
+    /// No client may publish to it; only dead-lettering does.
+    pub internal: bool,
 }
 
-impl Default for TopologyOptions {
-    fn default() -> Self {
-        Self {
-            retry_1: Duration::from_secs(30),
-            retry_2: Duration::from_secs(300),
-            job_ttl: Duration::from_secs(24 * 3600),
-            queue_length_max: 200_000,
-            queue_bytes_max: 1 << 30,
-            delivery_limit: 3,
-            events_age_max: Duration::from_secs(7 * 24 * 3600),
-            events_bytes_max: 4 << 30,
-            consumer_timeout: Duration::from_secs(4 * 3600),
-        }
-    }
+/// A queue; all are durable.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// Its name.
+    pub name: &'static str,
+    /// Its fixed properties.
+    pub arguments: Table,
+}
+
+/// A binding of a queue to an exchange.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// The exchange.
+    pub source: &'static str,
+    /// The queue.
+    pub queue: &'static str,
+    /// The routing key.
+    pub key: &'static str,
+    /// Header matches.
+    pub arguments: Table,
+}
+
+/// The numbers of one queue.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// `valet.<queue>`.
+    pub name: String,
+    /// The queue it is for.
+    pub queue: &'static str,
+    /// The numbers.
+    pub definition: Table,
+    /// Numbers that only RabbitMQ 3.12 and later take as a policy (3.10 refuses them).
+    pub definition_from_3_12: Table,
 }
 
 /// Exchanges, queues, bindings, policies and rights, as data.
 #[derive(Clone, Debug)]
-pub struct Topology;
+pub struct Topology {
+    /// All exchanges.
+    pub exchanges: Vec<Exchange>,
+    /// All queues.
+    pub queues: Vec<Queue>,
+    /// All bindings but those to the default exchange.
+    pub bindings: Vec<Binding>,
+    /// One policy per queue.
+    pub policies: Vec<Policy>,
+}
 
 impl Topology {
     /// Valet's topology with these numbers.
     pub fn standard(options: &TopologyOptions) -> Self {
-        let _ = options;
-        todo!()
+        Self { exchanges: exchanges(), queues: queues(), bindings: bindings(), policies: options.policies() }
+    }
+}
+
+impl Policy {
+    /// The pattern that matches its queue and no other.
+    pub fn pattern(&self) -> String {
+        format!("^{}$", self.queue.replace('.', "\\."))
+    }
+}
+
+fn exchanges() -> Vec<Exchange> {
+    let exchange = |name, kind| Exchange { name, kind, internal: false };
+    vec![
+        exchange(JOBS, "direct"),
+        Exchange { name: JOBS_DLX, kind: "headers", internal: true },
+        exchange(DEAD, "direct"),
+        exchange(EVENTS, "topic"),
+        exchange(CONTROL, "topic"),
+    ]
+}
+
+fn queues() -> Vec<Queue> {
+    vec![
+        // The key is fixed on every hop: without one the publisher's own key and CC would travel on.
+        hop(JOBS_R0, JOBS_DLX, JOBS_KEY),
+        hop(RETRY_1, "", JOBS_R1),
+        hop(JOBS_R1, "", RETRY_2),
+        hop(RETRY_2, "", JOBS_R2),
+        hop(JOBS_R2, "", DEAD),
+        end(DEAD),
+        end(EXPIRED),
+        Queue { name: EVENTS_LOG, arguments: table(json!({ "x-queue-type": "stream" })) },
+    ]
+}
+
+/// A queue whose messages move on when they are rejected, expire or come back too often.
+fn hop(name: &'static str, exchange: &str, key: &str) -> Queue {
+    let arguments = table(json!({
+        "x-queue-type": "quorum",
+        "x-dead-letter-exchange": exchange,
+        "x-dead-letter-routing-key": key,
+        // Without it a dead letter without a route is dropped. It silently needs reject-publish.
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }));
+    Queue { name, arguments }
+}
+
+/// A queue where messages stay until a person or the reminter takes them.
+fn end(name: &'static str) -> Queue {
+    let arguments = table(json!({
+        "x-queue-type": "quorum",
+        "x-overflow": "reject-publish",
+        // Each look with `valet dead ls` counts as a return. RabbitMQ 4 drops a message at the 20th
+        // by default, and -1 (no limit) is unknown to 3.10; a thousand million looks will do.
+        "x-delivery-limit": 1_000_000_000,
+    }));
+    Queue { name, arguments }
+}
+
+fn bindings() -> Vec<Binding> {
+    let plain = |source, queue, key| Binding { source, queue, key, arguments: Table::new() };
+    // all-with-x: only then do headers exchanges look at x-* headers. Only x-first-death-* exist on
+    // 3.10, which is why reasons are sorted behind the first queue alone.
+    let sorted = |queue, reason: &str| Binding {
+        source: JOBS_DLX,
+        queue,
+        key: "",
+        arguments: table(json!({ "x-match": "all-with-x", "x-first-death-reason": reason })),
+    };
+    vec![
+        plain(JOBS, JOBS_R0, JOBS_KEY),
+        sorted(RETRY_1, "rejected"),
+        sorted(EXPIRED, "expired"),
+        sorted(DEAD, "delivery_limit"),
+        plain(DEAD, DEAD, DEAD),
+        plain(DEAD, EXPIRED, EXPIRED),
+        plain(EVENTS, EVENTS_LOG, "#"),
+    ]
+}
+
+pub(crate) fn table(value: Value) -> Table {
+    match value {
+        Value::Object(table) => table,
+        _ => Table::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_hop_is_at_least_once_with_a_fixed_key() {
+        for queue in Topology::standard(&TopologyOptions::default()).queues {
+            if !queue.arguments.contains_key("x-dead-letter-exchange") {
+                continue;
+            }
+            assert_eq!(queue.arguments["x-dead-letter-strategy"], "at-least-once", "{}", queue.name);
+            assert_eq!(queue.arguments["x-overflow"], "reject-publish", "{}", queue.name);
+            assert!(queue.arguments["x-dead-letter-routing-key"] != "", "{}", queue.name);
+        }
+    }
+
+    #[test]
+    fn each_queue_has_one_policy_that_matches_it_alone() {
+        let topology = Topology::standard(&TopologyOptions::default());
+        let governed: Vec<_> = topology.policies.iter().map(|policy| policy.queue).collect();
+        let queues: Vec<_> = topology.queues.iter().map(|queue| queue.name).collect();
+        assert_eq!(governed, queues);
+        assert_eq!(topology.policies[0].pattern(), "^jobs\\.r0$");
     }
 }

@@ -29,3 +29,7 @@ pub const EVENTS_LOG: &str = "events.log";
 
 /// What to run when the topology is not as it should be.
 pub const REMEDY: &str = "`valet topology declare`";
+
+/// Last word of a report's routing key: every kind of report that exists.
+pub const REPORT_WORDS: [&str; 9] =
+    ["accepted", "started", "progress", "succeeded", "failed", "retrying", "expired", "dead", "cancelled"];

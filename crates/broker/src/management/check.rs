@@ -1,0 +1,182 @@
+//! What differs between the broker and the topology. Reads only.
+
+use super::{LoginNames, Management, ManagementError, state::State};
+use crate::topology::{Binding, Exchange, Policy, Queue, Table, Topology};
+use serde_json::Value;
+use std::fmt;
+
+/// One difference between what is and what should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// `queue jobs.r0`, `binding jobs → jobs.r0`, `login valet-worker`, …
+    pub subject: String,
+    /// What differs: wanted and found.
+    pub problem: String,
+    /// What to do about it.
+    pub advice: &'static str,
+    /// Whether `topology declare` repairs it.
+    pub repaired_by_declare: bool,
+}
+
+const DECLARE: &str = "run `valet topology declare`";
+const RECREATE: &str =
+    "drain and delete it, then run `valet topology declare`: RabbitMQ cannot change it in place";
+const REMOVE: &str = "remove it, unless you know why it is there";
+
+impl Difference {
+    pub(super) fn missing(subject: String) -> Self {
+        Self::declarable(subject, "is missing".into())
+    }
+
+    pub(super) fn declarable(subject: String, problem: String) -> Self {
+        Self { subject, problem, advice: DECLARE, repaired_by_declare: true }
+    }
+
+    fn fixed(subject: String, problem: String) -> Self {
+        Self { subject, problem, advice: RECREATE, repaired_by_declare: false }
+    }
+
+    pub(super) fn foreign(subject: String, problem: String) -> Self {
+        Self { subject, problem, advice: REMOVE, repaired_by_declare: false }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.subject, self.problem)
+    }
+}
+
+impl Management {
+    /// Everything that differs; empty when all is as it should be. With `names`, the three logins
+    /// and their rights too (needs the tag `administrator`).
+    pub async fn check(
+        &self,
+        topology: &Topology,
+        names: Option<&LoginNames>,
+    ) -> Result<Vec<Difference>, ManagementError> {
+        let mut differences = compare(&State::read(self).await?, topology);
+        if let Some(names) = names {
+            differences.extend(self.check_logins(names).await?);
+        }
+        Ok(differences)
+    }
+}
+
+pub(super) fn compare(state: &State, topology: &Topology) -> Vec<Difference> {
+    let mut found: Vec<_> = topology.exchanges.iter().filter_map(|item| exchange(state, item)).collect();
+    found.extend(topology.queues.iter().flat_map(|item| queue(state, item)));
+    found.extend(topology.bindings.iter().filter_map(|item| binding(state, item)));
+    found.extend(foreign_bindings(state, topology));
+    found.extend(topology.policies.iter().flat_map(|item| policy(state, item)));
+    found
+}
+
+fn exchange(state: &State, wanted: &Exchange) -> Option<Difference> {
+    let subject = format!("exchange {}", wanted.name);
+    let Some(found) = state.exchange(wanted.name) else { return Some(Difference::missing(subject)) };
+    let problem = if found["type"] != wanted.kind {
+        format!("is of type {}, not {}", found["type"], wanted.kind)
+    } else if found["durable"] != true || found["auto_delete"] == true {
+        "is not durable".to_owned()
+    } else if found["internal"] != wanted.internal {
+        format!("has internal={}, not {}", found["internal"], wanted.internal)
+    } else if found["arguments"].as_object().is_some_and(|arguments| !arguments.is_empty()) {
+        format!("has arguments {}", found["arguments"])
+    } else {
+        return None;
+    };
+    Some(Difference::fixed(subject, problem))
+}
+
+fn queue(state: &State, wanted: &Queue) -> Vec<Difference> {
+    let subject = format!("queue {}", wanted.name);
+    let Some(found) = state.queue(wanted.name) else { return vec![Difference::missing(subject)] };
+    let mut problems: Vec<_> = table_problems("argument", &wanted.arguments, &found["arguments"]);
+    if found["durable"] != true {
+        problems.push("is not durable".to_owned());
+    }
+    problems.into_iter().map(|problem| Difference::fixed(subject.clone(), problem)).collect()
+}
+
+/// Wrong, missing and extra entries, one text each.
+fn table_problems(what: &str, wanted: &Table, found: &Value) -> Vec<String> {
+    let empty = Table::new();
+    let found = found.as_object().unwrap_or(&empty);
+    let wrong = wanted.iter().filter_map(|(key, value)| match found.get(key) {
+        Some(have) if have == value => None,
+        Some(have) => Some(format!("has {what} {key}={have}, not {value}")),
+        None => Some(format!("lacks {what} {key}={value}")),
+    });
+    let extra = found.iter().filter(|(key, _)| !wanted.contains_key(*key));
+    wrong.chain(extra.map(|(key, have)| format!("has the extra {what} {key}={have}"))).collect()
+}
+
+fn same(wanted: &Binding, found: &Value) -> bool {
+    found["source"] == wanted.source
+        && found["destination"] == wanted.queue
+        && found["destination_type"] == "queue"
+        && found["routing_key"] == wanted.key
+        && found["arguments"].as_object() == Some(&wanted.arguments)
+}
+
+fn binding(state: &State, wanted: &Binding) -> Option<Difference> {
+    let there = state.bindings().any(|found| same(wanted, found));
+    let subject = format!("binding {} → {}", wanted.source, wanted.queue);
+    (!there).then(|| Difference::declarable(subject, format!("is missing (key {:?})", wanted.key)))
+}
+
+/// A binding from one of our exchanges or into one of our queues that should not be there is a
+/// way around the walls.
+fn foreign_bindings(state: &State, topology: &Topology) -> Vec<Difference> {
+    let ours = |found: &Value| {
+        topology.exchanges.iter().any(|exchange| {
+            found["source"] == exchange.name
+                || (found["destination_type"] == "exchange" && found["destination"] == exchange.name)
+        }) || topology
+            .queues
+            .iter()
+            .any(|queue| found["destination_type"] == "queue" && found["destination"] == queue.name)
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    state
+        .bindings()
+        .filter(|found| ours(found) && !topology.bindings.iter().any(|wanted| same(wanted, found)))
+        .map(|found| {
+            let subject = format!("binding {} → {}", text(&found["source"]), text(&found["destination"]));
+            Difference::foreign(subject, format!("is not Valet's (key {:?})", text(&found["routing_key"])))
+        })
+        .collect()
+}
+
+/// The numbers that this broker can take for a queue.
+pub(super) fn numbers(state: &State, policy: &Policy) -> Table {
+    let mut numbers = policy.definition.clone();
+    if state.consumer_timeout {
+        numbers.extend(policy.definition_from_3_12.clone());
+    }
+    numbers
+}
+
+fn policy(state: &State, wanted: &Policy) -> Vec<Difference> {
+    let subject = format!("policy {}", wanted.name);
+    let mut differences = match state.policy(&wanted.name) {
+        None => vec![Difference::missing(subject)],
+        Some(found) => {
+            let mut problems = table_problems("setting", &numbers(state, wanted), &found["definition"]);
+            if found["pattern"] != wanted.pattern() {
+                problems.push(format!("has pattern {}, not {:?}", found["pattern"], wanted.pattern()));
+            }
+            problems.into_iter().map(|problem| Difference::declarable(subject.clone(), problem)).collect()
+        }
+    };
+    // Only one policy applies to a queue, so a stranger's takes all of our numbers away.
+    if let Some(governor) = state.queue(wanted.queue).and_then(|queue| queue["policy"].as_str())
+        && governor != wanted.name
+    {
+        let subject = format!("queue {}", wanted.queue);
+        differences
+            .push(Difference::foreign(subject, format!("is governed by the policy {governor:?}, not ours")));
+    }
+    differences
+}

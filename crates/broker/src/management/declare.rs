@@ -1,0 +1,152 @@
+//! Makes the broker as the topology says. Idempotent, and never destructive: what exists with other
+//! fixed properties is a conflict, and nothing is changed then.
+
+use super::{
+    Management, ManagementError,
+    check::{self, Difference},
+    http::segment,
+    state::State,
+};
+use crate::topology::Topology;
+use serde_json::json;
+
+/// What a declare changed; no changes the second time.
+#[derive(Clone, Debug, Default)]
+pub struct Declared {
+    /// `created queue jobs.r0`, `set policy valet.jobs.r0`, one each.
+    pub changes: Vec<String>,
+    /// What the operator must know, e.g. a limit that this broker version cannot set per queue.
+    pub notes: Vec<String>,
+}
+
+/// Above any policy that an operator is likely to have for all queues.
+const PRIORITY: u32 = 100;
+
+impl Management {
+    /// Declares exchanges, queues, bindings and policies. The vhost must exist
+    /// ([`Management::ensure_vhost`]).
+    pub async fn declare(&self, topology: &Topology) -> Result<Declared, ManagementError> {
+        let state = State::read(self).await?;
+        let differences = check::compare(&state, topology);
+        let conflicts = differences.iter().filter(|difference| is_conflict(&state, difference));
+        let conflicts: Vec<_> = conflicts.map(Difference::to_string).collect();
+        if !conflicts.is_empty() {
+            return Err(ManagementError::Conflict { differences: conflicts });
+        }
+        let mut declared = Declared::default();
+        let done = &mut declared.changes;
+        // Policies first: a queue must not live a moment without its limits.
+        self.set_policies(topology, &state, &differences, done).await?;
+        self.create_exchanges(topology, &state, done).await?;
+        self.create_queues(topology, &state, done).await?;
+        self.bind(topology, &differences, done).await?;
+        declared.notes.extend(notes(&state, &differences));
+        Ok(declared)
+    }
+
+    async fn set_policies(
+        &self,
+        topology: &Topology,
+        state: &State,
+        differences: &[Difference],
+        done: &mut Vec<String>,
+    ) -> Result<(), ManagementError> {
+        for policy in &topology.policies {
+            let subject = format!("policy {}", policy.name);
+            if !differences.iter().any(|difference| difference.subject == subject) {
+                continue;
+            }
+            let body = json!({
+                "pattern": policy.pattern(),
+                "definition": check::numbers(state, policy),
+                "priority": PRIORITY,
+                "apply-to": "queues",
+            });
+            self.http.put(&format!("{}/{}", self.path("policies"), segment(&policy.name)), &body).await?;
+            done.push(format!("set {subject}"));
+        }
+        Ok(())
+    }
+
+    async fn create_exchanges(
+        &self,
+        topology: &Topology,
+        state: &State,
+        done: &mut Vec<String>,
+    ) -> Result<(), ManagementError> {
+        for exchange in topology.exchanges.iter().filter(|exchange| state.exchange(exchange.name).is_none()) {
+            let body = json!({
+                "type": exchange.kind,
+                "durable": true,
+                "auto_delete": false,
+                "internal": exchange.internal,
+                "arguments": {},
+            });
+            self.http.put(&format!("{}/{}", self.path("exchanges"), segment(exchange.name)), &body).await?;
+            done.push(format!("created exchange {}", exchange.name));
+        }
+        Ok(())
+    }
+
+    async fn create_queues(
+        &self,
+        topology: &Topology,
+        state: &State,
+        done: &mut Vec<String>,
+    ) -> Result<(), ManagementError> {
+        for queue in topology.queues.iter().filter(|queue| state.queue(queue.name).is_none()) {
+            let body = json!({ "durable": true, "auto_delete": false, "arguments": queue.arguments });
+            self.http.put(&format!("{}/{}", self.path("queues"), segment(queue.name)), &body).await?;
+            done.push(format!("created queue {}", queue.name));
+        }
+        Ok(())
+    }
+
+    async fn bind(
+        &self,
+        topology: &Topology,
+        differences: &[Difference],
+        done: &mut Vec<String>,
+    ) -> Result<(), ManagementError> {
+        for binding in &topology.bindings {
+            let subject = format!("binding {} → {}", binding.source, binding.queue);
+            let missing =
+                |difference: &Difference| difference.subject == subject && difference.repaired_by_declare;
+            if !differences.iter().any(missing) {
+                continue;
+            }
+            let (source, queue) = (segment(binding.source), segment(binding.queue));
+            let path = format!("{}/e/{source}/q/{queue}", self.path("bindings"));
+            self.http
+                .post(&path, &json!({ "routing_key": binding.key, "arguments": binding.arguments }))
+                .await?;
+            done.push(format!("created {subject}"));
+        }
+        Ok(())
+    }
+}
+
+/// Something exists with other fixed properties.
+fn is_conflict(state: &State, difference: &Difference) -> bool {
+    let Some((kind, name)) = difference.subject.split_once(' ') else { return false };
+    let governed_by_another = difference.problem.starts_with("is governed");
+    match kind {
+        "exchange" => !difference.repaired_by_declare && state.exchange(name).is_some(),
+        "queue" => !difference.repaired_by_declare && !governed_by_another,
+        _ => false,
+    }
+}
+
+fn notes(state: &State, differences: &[Difference]) -> Vec<String> {
+    let foreign = differences.iter().filter(|difference| !difference.repaired_by_declare);
+    let mut notes: Vec<_> =
+        foreign.map(|difference| format!("{difference}: {}", difference.advice)).collect();
+    if !state.consumer_timeout {
+        notes.push(
+            "this RabbitMQ (before 3.12) has one consumer_timeout for the whole node, 30 min by default: set it \
+             in rabbitmq.conf above worker.wall_seconds_max"
+                .to_owned(),
+        );
+    }
+    notes
+}

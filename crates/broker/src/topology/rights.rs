@@ -1,0 +1,93 @@
+//! Who may do what: the three logins with the least rights.
+
+use super::names::*;
+
+/// Whom a login is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Declares topology in the vhost. Cannot make logins, vhosts or rights.
+    Provisioner,
+    /// Publishes jobs and orders; reads reports and dead letters.
+    Producer,
+    /// Consumes jobs; publishes reports and dead letters. Declares nothing, and can put nothing into
+    /// any queue that a worker reads.
+    Worker,
+}
+
+/// Patterns on names of exchanges and queues.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Right {
+    /// What may be declared and deleted.
+    pub configure: String,
+    /// What may be published to.
+    pub write: String,
+    /// What may be consumed or purged.
+    pub read: String,
+}
+
+/// Patterns on routing keys of one topic exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicRight {
+    /// The exchange.
+    pub exchange: &'static str,
+    /// Keys that may be published.
+    pub write: String,
+    /// Keys that may be bound.
+    pub read: String,
+}
+
+/// Matches nothing.
+const NOTHING: &str = "^$";
+
+impl Role {
+    /// All, in the order in which they are shown.
+    pub const ALL: [Self; 3] = [Self::Provisioner, Self::Producer, Self::Worker];
+
+    /// `provisioner`, `producer` or `worker`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Provisioner => "provisioner",
+            Self::Producer => "producer",
+            Self::Worker => "worker",
+        }
+    }
+
+    /// The user tag: `policymaker` lets the provisioner use the management API within its vhost.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Provisioner => "policymaker",
+            Self::Producer | Self::Worker => "",
+        }
+    }
+
+    /// Rights in the vhost.
+    pub fn right(self) -> Right {
+        let right =
+            |configure: &str, write: String, read: String| Right { configure: configure.into(), write, read };
+        match self {
+            Self::Provisioner => right(".*", ".*".into(), ".*".into()),
+            Self::Producer => right(NOTHING, any(&[JOBS, CONTROL]), any(&[EVENTS_LOG, DEAD, EXPIRED])),
+            // `dead` is a way out of the system and not into it: nothing executes from there, and a
+            // replay verifies that both grants of a letter were the producer's own.
+            Self::Worker => right(NOTHING, any(&[EVENTS, DEAD]), r"^jobs\.r[0-2]$".into()),
+        }
+    }
+
+    /// Rights on topics, when the role's rights on an exchange are narrowed.
+    pub fn topic_right(self) -> Option<TopicRight> {
+        match self {
+            // <lane>.<job id>.<word>, so that no report can be filed under an invented kind.
+            Self::Worker => Some(TopicRight {
+                exchange: EVENTS,
+                write: format!(r"^[a-z0-9-]{{1,40}}\.[0-9a-f-]{{36}}\.({})$", REPORT_WORDS.join("|")),
+                read: NOTHING.into(),
+            }),
+            Self::Provisioner | Self::Producer => None,
+        }
+    }
+}
+
+/// `^(a|b\.c)$`
+fn any(names: &[&str]) -> String {
+    format!("^({})$", names.join("|").replace('.', "\\."))
+}
