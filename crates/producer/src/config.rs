@@ -1,0 +1,275 @@
+//! Settings of `valet`: `--set` over `VALET_*` over `valet.toml`, read whole before any I/O, with all
+//! mistakes at once. Must never print a secret, nor accept one on the command line.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use valet_settings::{Layers, Mistakes, Reader, Secret};
+
+/// Every key that `valet` reads, apart from the secrets themselves; the list behind `--set`.
+const KEYS: [&str; 14] = [
+    "broker.url",
+    "broker.username",
+    "broker.password_file",
+    "broker.ca_file",
+    "broker.cert_file",
+    "broker.key_file",
+    "broker.management_url",
+    "broker.admin_username",
+    "broker.admin_password_file",
+    "storage.account",
+    "storage.account_key_file",
+    "storage.endpoint",
+    "storage.loopback",
+    "storage.hosts",
+];
+
+/// Keys of the same file that are the worker's.
+const WORKER_KEYS: [&str; 14] = [
+    "worker.slots",
+    "worker.name",
+    "worker.scratch",
+    "worker.ffmpeg",
+    "worker.ffprobe",
+    "worker.grace_seconds",
+    "worker.wall_seconds_max",
+    "worker.stall_seconds",
+    "worker.input_bytes_max",
+    "worker.output_bytes_max",
+    "worker.scratch_free_bytes_min",
+    "worker.metrics",
+    "log.level",
+    "log.format",
+];
+
+/// Secrets that must not be given by `--set`: every user of the machine can read another's arguments.
+const SECRETS: [&str; 3] = ["broker.password", "broker.admin_password", "storage.account_key"];
+
+/// What a verb cannot do without; what it does not need may be absent, but must be right if given.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Needs {
+    /// A login to the broker.
+    pub broker: bool,
+    /// The account's name and key.
+    pub storage: bool,
+    /// The management address and the administrator's login.
+    pub admin: bool,
+}
+
+/// The producer's login to the broker.
+pub struct LoginSettings {
+    /// User name.
+    pub username: String,
+    /// Its password; none with a client certificate.
+    pub password: Option<Secret>,
+}
+
+/// PEM files for TLS with the broker.
+#[derive(Debug, Clone, Default)]
+pub struct TlsFiles {
+    /// A private CA.
+    pub ca: Option<PathBuf>,
+    /// A client certificate.
+    pub cert: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+}
+
+/// The storage account whose grants are minted.
+pub struct StorageSettings {
+    /// The account's name.
+    pub account: String,
+    /// Its key, base64.
+    pub account_key: Secret,
+    /// Where it is, if not at Azure's public address.
+    pub endpoint: Option<String>,
+}
+
+/// How to log in to the broker's management API.
+pub struct AdminSettings {
+    /// `http[s]://host:port`.
+    pub management_url: String,
+    /// The administrator's login.
+    pub username: String,
+    /// Its password.
+    pub password: Secret,
+}
+
+/// All settings of one run.
+pub struct Config {
+    /// `amqp[s]://host:port/vhost`.
+    pub broker_url: Option<String>,
+    /// Present when all of it was given.
+    pub login: Option<LoginSettings>,
+    /// What the broker's TLS needs.
+    pub tls: TlsFiles,
+    /// Present when all of it was given.
+    pub storage: Option<StorageSettings>,
+    /// Present when all of it was given.
+    pub admin: Option<AdminSettings>,
+    /// Plain http and loopback storage are permitted (Azurite).
+    pub loopback: bool,
+    /// Storage hosts that grants may point at; empty: Azure's own.
+    pub hosts: Vec<String>,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// `--set` without `=`.
+    #[error("--set {given:?} is not KEY=VALUE")]
+    NotKeyValue {
+        /// What was given, up to the first `=`.
+        given: String,
+    },
+    /// `--set` of a key that does not exist.
+    #[error("--set {key}: there is no such key")]
+    UnknownKey {
+        /// The key as given.
+        key: String,
+    },
+    /// `--set` of a secret.
+    #[error("--set {key}: a secret on the command line can be read by every user of this machine")]
+    Secret {
+        /// The key.
+        key: &'static str,
+    },
+    /// The layers together hold mistakes.
+    #[error(transparent)]
+    Mistakes(#[from] Mistakes),
+}
+
+impl ConfigError {
+    /// What to do about it.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::NotKeyValue { .. } => "for example --set broker.url=amqps://broker:5671/valet".to_owned(),
+            Self::UnknownKey { .. } => format!("keys are {}", KEYS.join(", ")),
+            Self::Secret { key } => {
+                format!(
+                    "--set {key}_file=PATH, or the environment variable {}",
+                    valet_settings::variable(key)
+                )
+            }
+            Self::Mistakes(mistakes) => mistakes.advice().to_owned(),
+        }
+    }
+}
+
+/// Turns `--set KEY=VALUE` into the flags' layer.
+///
+/// # Errors
+/// Unknown keys, secrets, and texts without `=`.
+pub fn flags(set: &[String]) -> Result<BTreeMap<&'static str, String>, ConfigError> {
+    set.iter()
+        .map(|given| {
+            let (key, value) = given
+                .split_once('=')
+                .ok_or_else(|| ConfigError::NotKeyValue { given: given.chars().take(40).collect() })?;
+            if let Some(key) = SECRETS.into_iter().find(|secret| *secret == key) {
+                return Err(ConfigError::Secret { key });
+            }
+            let known = KEYS.into_iter().find(|known| *known == key);
+            let known = known.ok_or_else(|| ConfigError::UnknownKey { key: key.to_owned() })?;
+            Ok((known, value.to_owned()))
+        })
+        .collect()
+}
+
+impl Config {
+    /// Reads flags, the process's environment and the file.
+    ///
+    /// # Errors
+    /// All mistakes of all three at once.
+    pub fn load(set: &[String], file: Option<&Path>, needs: Needs) -> Result<Self, ConfigError> {
+        Self::read(Layers::load(flags(set)?, std::env::vars_os(), file), needs)
+    }
+
+    /// Reads collected layers.
+    ///
+    /// # Errors
+    /// All mistakes of all three at once.
+    pub fn read(layers: Layers, needs: Needs) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(layers);
+        reader.also_known(&WORKER_KEYS);
+        let broker_url = text(&mut reader, "broker.url", needs.broker || needs.admin);
+        let tls = read_tls(&mut reader);
+        let login = read_login(&mut reader, needs.broker, &tls);
+        let admin = read_admin(&mut reader, needs.admin);
+        let storage = read_storage(&mut reader, needs.storage);
+        let loopback = reader.or("storage.loopback", false);
+        let hosts = reader.or("storage.hosts", Vec::new());
+        reader.finish()?;
+        Ok(Self { broker_url, login, tls, storage, admin, loopback, hosts })
+    }
+}
+
+fn read_tls(reader: &mut Reader) -> TlsFiles {
+    TlsFiles {
+        ca: reader.optional("broker.ca_file"),
+        cert: reader.optional("broker.cert_file"),
+        key: reader.optional("broker.key_file"),
+    }
+}
+
+fn read_login(reader: &mut Reader, needed: bool, tls: &TlsFiles) -> Option<LoginSettings> {
+    let username = text(reader, "broker.username", needed);
+    // A client certificate is a login of its own.
+    let password = secret(reader, "broker.password", needed && tls.cert.is_none());
+    Some(LoginSettings { username: username?, password })
+}
+
+fn read_admin(reader: &mut Reader, needed: bool) -> Option<AdminSettings> {
+    let management_url = text(reader, "broker.management_url", needed);
+    let username = text(reader, "broker.admin_username", needed);
+    let password = secret(reader, "broker.admin_password", needed);
+    Some(AdminSettings { management_url: management_url?, username: username?, password: password? })
+}
+
+fn read_storage(reader: &mut Reader, needed: bool) -> Option<StorageSettings> {
+    let account = text(reader, "storage.account", needed);
+    let account_key = secret(reader, "storage.account_key", needed);
+    let endpoint = reader.optional("storage.endpoint");
+    Some(StorageSettings { account: account?, account_key: account_key?, endpoint })
+}
+
+fn text(reader: &mut Reader, key: &str, needed: bool) -> Option<String> {
+    if needed { reader.required(key) } else { reader.optional(key) }
+}
+
+fn secret(reader: &mut Reader, key: &str, needed: bool) -> Option<Secret> {
+    if needed { reader.secret(key) } else { reader.secret_optional(key) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_refused_on_the_command_line_without_repeating_it() {
+        let error = flags(&["storage.account_key=c2VjcmV0".to_owned()]).unwrap_err();
+        assert!(matches!(error, ConfigError::Secret { key: "storage.account_key" }));
+        assert!(!format!("{error} {error:?} {}", error.advice()).contains("c2VjcmV0"));
+    }
+
+    #[test]
+    fn all_mistakes_come_at_once() {
+        let mut layers = Layers::default();
+        layers.environment.insert("VALET_STORAGE_LOOPBACK".into(), "perhaps".into());
+        layers.environment.insert("VALET_BROKR_URL".into(), "x".into());
+        let needs = Needs { broker: true, ..Needs::default() };
+        let text = Config::read(layers, needs).err().map(|error| error.to_string()).unwrap();
+        for part in
+            ["broker.url", "broker.username", "broker.password", "storage.loopback", "VALET_BROKR_URL"]
+        {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn the_workers_settings_may_share_the_file() {
+        let mut layers = Layers::default();
+        layers.file = "[worker]\nslots = 2\n[log]\nlevel = \"info\"".parse().unwrap();
+        assert!(Config::read(layers, Needs::default()).is_ok());
+    }
+}

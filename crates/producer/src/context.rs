@@ -1,0 +1,158 @@
+//! What every verb works with: options, settings, output, and ready-made clients for broker and storage.
+//! Must never print a secret.
+
+use std::path::Path;
+
+use valet_broker::{BrokerConfig, Purpose, Session, TlsConfig};
+use valet_grant::{GrantPolicy, HostRules};
+use valet_mint::{Account, AccountKey, Signer};
+
+use crate::cli::Globals;
+use crate::config::{Config, ConfigError, Needs, StorageSettings};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::output::Output;
+use crate::submit::JobMinter;
+use crate::submit::SubmitError;
+
+/// One run of `valet`.
+pub struct Context {
+    /// Options of every verb.
+    pub globals: Globals,
+    /// Where data goes.
+    pub out: Output,
+}
+
+impl Context {
+    /// A run with these options.
+    pub fn new(globals: Globals) -> Self {
+        let out = Output::stdout(globals.json);
+        Self { globals, out }
+    }
+
+    /// The settings; what `needs` names must be there.
+    ///
+    /// # Errors
+    /// Exit 64, with all mistakes.
+    pub fn config(&self, needs: Needs) -> Outcome<Config> {
+        Ok(Config::load(&self.globals.set, self.globals.config.as_deref(), needs)?)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(Exit::Config, &error).advise(error.advice())
+    }
+}
+
+impl Config {
+    /// The broker's address, login and TLS files.
+    ///
+    /// # Errors
+    /// Exit 64 when the URL or a file cannot be used.
+    pub fn broker(&self) -> Outcome<BrokerConfig> {
+        let config = parse_broker_url(self.broker_url.as_deref().unwrap_or_default())?;
+        let config = config.with_tls(self.broker_tls()?).with_connection_name("valet");
+        let login = self.login.as_ref().ok_or_else(|| missing("broker.username and broker.password"))?;
+        Ok(match &login.password {
+            Some(password) => config.with_login(&login.username, password.expose_secret()),
+            None => config.with_username(&login.username),
+        })
+    }
+
+    /// The broker's TLS files, read.
+    ///
+    /// # Errors
+    /// Exit 64 when a file cannot be read.
+    pub fn broker_tls(&self) -> Outcome<TlsConfig> {
+        Ok(TlsConfig {
+            ca_pem: read_pem("broker.ca_file", self.tls.ca.as_deref())?,
+            client_cert_pem: read_pem("broker.cert_file", self.tls.cert.as_deref())?,
+            client_key_pem: read_pem("broker.key_file", self.tls.key.as_deref())?
+                .map(zeroize::Zeroizing::new),
+        })
+    }
+
+    /// A session with the broker, topology checked.
+    ///
+    /// # Errors
+    /// When the broker cannot be reached, refuses, or lacks the topology.
+    pub async fn session(&self) -> Outcome<Session> {
+        let session = Session::connect(self.broker()?, Purpose::Producer).await;
+        session.map_err(|cause| SubmitError::Connect(Box::new(cause)).into())
+    }
+
+    /// What signs grants for the configured account.
+    ///
+    /// # Errors
+    /// Exit 64 when account, key or endpoint cannot be used.
+    pub fn signer(&self) -> Outcome<Signer> {
+        let settings =
+            self.storage.as_ref().ok_or_else(|| missing("storage.account and storage.account_key"))?;
+        let account = parse_account(settings)?;
+        if !account.is_https() && !self.loopback {
+            return Err(wrong("storage.endpoint is plain http")
+                .advise("use https; only for Azurite on this machine: storage.loopback = true"));
+        }
+        let key = AccountKey::from_base64(settings.account_key.expose_secret()).map_err(|error| {
+            wrong("storage.account_key is not an account key")
+                .because(error)
+                .advise("copy key1 or key2 of the account as it is: 88 characters of base64")
+        })?;
+        Ok(Signer::with_account_key(account, key))
+    }
+
+    /// What mints jobs for the configured account.
+    ///
+    /// # Errors
+    /// As [`Config::signer`].
+    pub fn minter(&self) -> Outcome<JobMinter> {
+        // The usual way for a caller to hand its trace on to a program that it runs.
+        let traceparent = std::env::var("TRACEPARENT").ok();
+        Ok(JobMinter::new(self.signer()?).with_traceparent(traceparent))
+    }
+
+    /// What is demanded of grants here: what the workers demand with the same settings.
+    pub fn grant_policy(&self) -> GrantPolicy {
+        let mut hosts = HostRules { loopback: self.loopback, ..HostRules::default() };
+        hosts.patterns.extend(self.hosts.iter().cloned());
+        GrantPolicy { hosts, ..GrantPolicy::default() }
+    }
+}
+
+/// Parses the broker's URL.
+pub(crate) fn parse_broker_url(url: &str) -> Outcome<BrokerConfig> {
+    BrokerConfig::parse(url).map_err(|error| {
+        let advice = error.advice();
+        Failure::from_error(Exit::Config, &error).advise(advice)
+    })
+}
+
+fn parse_account(settings: &StorageSettings) -> Outcome<Account> {
+    let account = match &settings.endpoint {
+        Some(endpoint) => Account::at(&settings.account, endpoint),
+        None => Account::azure(&settings.account),
+    };
+    account.map_err(|error| {
+        wrong("the storage account cannot be used")
+            .because(error)
+            .advise("check storage.account and storage.endpoint")
+    })
+}
+
+fn read_pem(key: &str, path: Option<&Path>) -> Outcome<Option<String>> {
+    let Some(path) = path else { return Ok(None) };
+    std::fs::read_to_string(path).map(Some).map_err(|error| {
+        wrong(format!("{key}: cannot read {}", path.display()))
+            .because(error)
+            .advise("check the path and its permissions")
+    })
+}
+
+fn missing(keys: &str) -> Failure {
+    wrong(format!("this needs {keys}")).advise("set them by --set, VALET_* variables or valet.toml")
+}
+
+fn wrong(what: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Config, what)
+}

@@ -1,0 +1,148 @@
+//! A dead letter back into a plan: only if it asks for nothing that was not granted before.
+//! Must never trust the letter: workers may write to the queue it comes from.
+
+use percent_encoding::percent_decode_str;
+use serde_json::Map;
+use valet_broker::DeadLetter;
+use valet_grant::token::ResourceKind;
+use valet_grant::{GrantUrl, Right, Rights, Role, SasToken};
+use valet_mint::{Signer, VerifyError};
+use valet_protocol::{DecodeError, JobMessage, PresetRef};
+
+use crate::address::{AddressError, BlobAddress};
+use crate::batch::{Chosen, JobPlan, TTL_SECONDS_DEFAULT, TTL_SECONDS_MAX, WAIT_SECONDS_MIN};
+
+/// Why a letter is not enqueued again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// Its bytes are no job message.
+    #[error("it is not a job message")]
+    NotAJob(#[source] DecodeError),
+    /// The message is of another job than the letter says.
+    #[error("its message is of another job than its id says")]
+    OtherJob,
+    /// A grant was not signed with our key.
+    #[error("its {role} grant was not minted here")]
+    NotOurs {
+        /// Which of the two.
+        role: Role,
+        /// Why it does not count as ours.
+        #[source]
+        cause: VerifyError,
+    },
+    /// A grant is ours, but not one that a job gets.
+    #[error("its {role} grant is ours, but none that a job gets (sp={rights})")]
+    OtherRight {
+        /// Which of the two.
+        role: Role,
+        /// What it allows.
+        rights: Rights,
+    },
+    /// A grant is for a blob that cannot be granted.
+    #[error("its {role} grant names a bad blob")]
+    Address {
+        /// Which of the two.
+        role: Role,
+        /// Which rule the name breaks.
+        #[source]
+        cause: AddressError,
+    },
+    /// The preset cannot be resolved any more.
+    #[error("its preset cannot be used")]
+    Preset(#[source] crate::batch::PresetChoiceError),
+    /// The new grants would be too short or too long.
+    #[error("grants that live {ttl_seconds} s do not suit a wall limit of {wall_seconds} s")]
+    Ttl {
+        /// The grants' life.
+        ttl_seconds: u64,
+        /// The job's wall limit.
+        wall_seconds: u32,
+    },
+}
+
+impl ReplayError {
+    /// What to do about it.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::NotAJob(cause) => cause.advice(),
+            Self::OtherJob => "somebody else wrote this letter: look at who may write to the broker".to_owned(),
+            Self::NotOurs { .. } => {
+                "if the account's key was rotated since, submit the job anew; if not, somebody else wrote this \
+                 letter"
+                    .to_owned()
+            }
+            Self::OtherRight { .. } => {
+                "no job ever had it: look at who may write to the broker, and who minted that grant".to_owned()
+            }
+            Self::Address { cause, .. } => cause.advice().to_owned(),
+            Self::Preset(cause) => cause.advice(),
+            Self::Ttl { wall_seconds, .. } => {
+                format!("--ttl between {} s and {TTL_SECONDS_MAX} s", wall_seconds + WAIT_SECONDS_MIN)
+            }
+        }
+    }
+}
+
+/// The plan of the same job, for new grants that live `ttl_seconds` (default: as at submit).
+///
+/// # Errors
+/// When anything in the letter is not what this signer once granted to a job.
+pub fn plan_again(
+    signer: &Signer,
+    letter: &DeadLetter,
+    ttl_seconds: Option<u64>,
+) -> Result<JobPlan, ReplayError> {
+    let message = JobMessage::decode(letter.body()).map_err(ReplayError::NotAJob)?;
+    if letter.message_id.as_deref() != Some(message.id.to_string().as_str()) {
+        return Err(ReplayError::OtherJob);
+    }
+    let input = granted(signer, &message.input.url, Role::Input, Right::Read)?;
+    let output = granted(signer, &message.output.url, Role::Output, Right::Create)?;
+    let chosen = resolve(&message.preset)?;
+    let wall_seconds = message.limits.wall_seconds.unwrap_or(chosen.wall_seconds);
+    let ttl_seconds = ttl(ttl_seconds, wall_seconds)?;
+    Ok(JobPlan {
+        id: message.id,
+        input,
+        etag: message.input.etag.clone(),
+        output,
+        content_type: chosen.content_type,
+        preset: chosen.name,
+        version: chosen.version,
+        params: chosen.params,
+        priority: message.priority,
+        tags: message.tags.clone(),
+        wall_seconds,
+        ttl_seconds,
+    })
+}
+
+/// The blob of a grant that this signer minted for a job in this role.
+fn granted(signer: &Signer, grant: &GrantUrl, role: Role, right: Right) -> Result<BlobAddress, ReplayError> {
+    signer.verify(grant).map_err(|cause| ReplayError::NotOurs { role, cause })?;
+    let not_sas = |_| ReplayError::NotOurs { role, cause: VerifyError::NotSas };
+    let token = SasToken::parse(grant).map_err(not_sas)?;
+    // Ours is not enough: a grant to list, or to read what was another job's output, is ours too.
+    if token.rights() != Rights::from(right) || token.resource() != Some(ResourceKind::Blob) {
+        return Err(ReplayError::OtherRight { role, rights: token.rights() });
+    }
+    let below = grant.expose_url().strip_prefix(signer.account().endpoint()).unwrap_or_default();
+    let path = below.trim_start_matches('/').split('?').next().unwrap_or_default();
+    let decoded = percent_decode_str(path).decode_utf8_lossy().into_owned();
+    BlobAddress::from_text(decoded).map_err(|cause| ReplayError::Address { role, cause })
+}
+
+fn resolve(preset: &PresetRef) -> Result<Chosen, ReplayError> {
+    let params: Map<_, _> = preset.params.clone();
+    Chosen::resolve(&format!("{}@{}", preset.name, preset.version), &params).map_err(ReplayError::Preset)
+}
+
+fn ttl(asked: Option<u64>, wall_seconds: u32) -> Result<u32, ReplayError> {
+    let usual = u64::from(TTL_SECONDS_DEFAULT).max(u64::from(wall_seconds) + 3_600);
+    let ttl_seconds = asked.unwrap_or(usual.min(u64::from(TTL_SECONDS_MAX)));
+    let least = u64::from(wall_seconds) + u64::from(WAIT_SECONDS_MIN);
+    let fits = (least..=u64::from(TTL_SECONDS_MAX)).contains(&ttl_seconds);
+    let whole = u32::try_from(ttl_seconds).ok().filter(|_| fits);
+    whole.ok_or(ReplayError::Ttl { ttl_seconds, wall_seconds })
+}

@@ -1,0 +1,148 @@
+//! One plan into one message: mints the read grant and the create-only grant and encodes them.
+//! The only place of the producer that makes job grants. Must never log what it makes.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use valet_broker::{Outgoing, topology::names};
+use valet_grant::GrantUrl;
+use valet_mint::{GrantSpec, MintError, Signer};
+use valet_protocol::{Input, JobMessage, Lane, Limits, Output, PresetRef, amqp};
+
+use super::error::PrepareError;
+use crate::address::BlobAddress;
+use crate::batch::JobPlan;
+
+/// Mints and encodes jobs for one account.
+#[derive(Debug, Clone)]
+pub struct JobMinter {
+    signer: Signer,
+    traceparent: Option<String>,
+}
+
+/// A job that is ready to be published.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The message as a value; its `Debug` redacts the grants.
+    pub message: JobMessage,
+    /// The same as bytes with all AMQP properties.
+    pub outgoing: Outgoing,
+}
+
+impl JobMinter {
+    /// Mints with this signer.
+    pub fn new(signer: Signer) -> Self {
+        Self { signer, traceparent: None }
+    }
+
+    /// Sends this W3C trace context along with every job; a malformed one is left out.
+    #[must_use]
+    pub fn with_traceparent(mut self, traceparent: Option<String>) -> Self {
+        self.traceparent = traceparent.filter(|text| is_traceparent(text));
+        self
+    }
+
+    /// The signer, for grants that are not a job's.
+    pub fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
+    /// Mints both grants of a plan as of `now` and encodes its message.
+    ///
+    /// Both grants live for the plan's `ttl_seconds`. The message is of use, and stays in the queue, until
+    /// they die less the wall limit: who takes the job at the last moment can still end it.
+    ///
+    /// # Errors
+    /// When a grant is refused at mint, or the message breaks a limit.
+    pub fn prepare(&self, plan: &JobPlan, now: Timestamp) -> Result<Prepared, PrepareError> {
+        let expiry = after(now, plan.ttl_seconds);
+        let not_after = after(now, plan.ttl_seconds.saturating_sub(plan.wall_seconds));
+        let refused = |cause| PrepareError::Mint { input: plan.input.to_string(), cause };
+        let message = JobMessage {
+            id: plan.id,
+            lane: Lane::default(),
+            input: Input {
+                url: self.read(&plan.input, now, expiry).map_err(refused)?,
+                etag: plan.etag.clone(),
+            },
+            output: Output {
+                url: self.create(&plan.output, now, expiry).map_err(refused)?,
+                content_type: Some(plan.content_type.clone()),
+            },
+            preset: PresetRef {
+                name: plan.preset.clone(),
+                version: plan.version,
+                params: plan.params.clone(),
+            },
+            limits: Limits { wall_seconds: Some(plan.wall_seconds), input_bytes: None },
+            priority: plan.priority,
+            tags: plan.tags.clone(),
+            submitted_at: now,
+            not_after,
+        };
+        let outgoing = self.outgoing(&message, now);
+        let outgoing =
+            outgoing.map_err(|cause| PrepareError::Encode { input: plan.input.to_string(), cause })?;
+        Ok(Prepared { message, outgoing })
+    }
+
+    /// A message with its AMQP properties.
+    fn outgoing(
+        &self,
+        message: &JobMessage,
+        now: Timestamp,
+    ) -> Result<Outgoing, valet_protocol::EncodeError> {
+        let mut outgoing =
+            Outgoing::new(names::JOBS, names::JOBS_KEY, message.id.to_string(), message.encode()?);
+        let life = message.not_after.duration_since(now);
+        outgoing.expiration = Duration::try_from(life).ok().filter(|life| !life.is_zero());
+        outgoing.type_ = Some(amqp::JOB_TYPE.to_owned());
+        outgoing.content_type = Some(amqp::CONTENT_TYPE.to_owned());
+        outgoing.priority = Some(message.priority.amqp());
+        outgoing.timestamp = Some(now);
+        let trace = self.traceparent.iter().map(|text| (amqp::TRACEPARENT.to_owned(), text.clone()));
+        outgoing.headers.extend(trace);
+        Ok(outgoing)
+    }
+
+    /// The right to read one blob.
+    ///
+    /// # Errors
+    /// When the grant is refused at mint.
+    pub fn read(&self, blob: &BlobAddress, now: Timestamp, expiry: Timestamp) -> Result<GrantUrl, MintError> {
+        self.mint(GrantSpec::read(blob.container(), blob.blob(), now, expiry))
+    }
+
+    /// The right to create one blob.
+    ///
+    /// # Errors
+    /// When the grant is refused at mint.
+    pub fn create(
+        &self,
+        blob: &BlobAddress,
+        now: Timestamp,
+        expiry: Timestamp,
+    ) -> Result<GrantUrl, MintError> {
+        self.mint(GrantSpec::create(blob.container(), blob.blob(), now, expiry))
+    }
+
+    fn mint(&self, spec: GrantSpec<'_>) -> Result<GrantUrl, MintError> {
+        // Only a loopback endpoint may be plain http; the settings have been checked for it.
+        let plain = !self.signer.account().is_https();
+        self.signer.mint(&if plain { spec.over_http_too() } else { spec })
+    }
+}
+
+/// `now` and so many seconds, in whole seconds as a SAS has them.
+fn after(now: Timestamp, seconds: u32) -> Timestamp {
+    let whole = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    whole.saturating_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(whole)
+}
+
+/// `00-<32 hex>-<16 hex>-<2 hex>`, the first version of W3C's trace context.
+fn is_traceparent(text: &str) -> bool {
+    let parts: Vec<_> = text.split('-').collect();
+    let hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
+    lengths == [2, 32, 16, 2] && parts.iter().all(|part| hex(part)) && parts[0] == "00"
+}

@@ -1,0 +1,11 @@
+//! Planned jobs onto the broker: two grants minted, one message encoded, one publish confirmed per job,
+//! hundreds of them under way at once.
+//! Must never enqueue a job whose plan was not checked, nor keep a grant after its message was handed over.
+
+mod error;
+mod minter;
+mod submitter;
+
+pub use error::{PrepareError, SubmitError};
+pub use minter::{JobMinter, Prepared};
+pub use submitter::{Submitted, Submitter, WINDOW};

@@ -1,0 +1,106 @@
+//! `valet dead replay`: mint anew and enqueue again, under the same id. Only what this account's key minted
+//! before: a worker may write to the queue dead, so a letter alone is no reason to hand out rights.
+
+use clap::Args;
+use valet_broker::{DeadLetter, DeadQueue};
+
+use super::{Selection, dead_failure, open, queue_name};
+use crate::config::Needs;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::output::safe;
+use crate::replay::{ReplayError, plan_again};
+use crate::submit::{SubmitError, Submitter};
+use crate::verbs::options::duration;
+
+/// Enqueue dead letters again with new grants
+///
+/// Both old grants must have been signed with the account's current key; others are refused and stay where
+/// they are. Mend the cause first: the job runs again from its first attempt. A letter is removed only after
+/// the broker has confirmed the new message.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    #[command(flatten)]
+    selection: Selection,
+    /// How long the new grants live (default 4h, or the wall limit and 1h)
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    ttl: Option<std::time::Duration>,
+    /// Say what would be enqueued and what would be refused; change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Options {
+    pub(super) async fn run(self, mut context: Context) -> Outcome {
+        let mut chosen = self.selection.chosen()?;
+        let config = context.config(Needs { broker: true, storage: true, admin: false })?;
+        let minter = config.minter()?;
+        let session = config.session().await?;
+        let submitter = Submitter::new(session.clone(), minter);
+        let mut refused = 0_u64;
+        for queue in self.selection.queue.list() {
+            let mut letters = open(&session, *queue).await?;
+            while let Some(letter) = letters.next().await.map_err(|error| dead_failure(&error))? {
+                if chosen.takes(&letter) && !self.replay(&mut context, &submitter, letter, *queue).await? {
+                    refused += 1;
+                }
+            }
+            letters.close().await.map_err(|error| dead_failure(&error))?;
+        }
+        session.close().await;
+        context.out.flush()?;
+        chosen.all_met()?;
+        match refused {
+            0 => Ok(()),
+            count => Err(Failure::new(Exit::Data, format!("{count} dead letters were refused"))
+                .advise("see each above; drop them with `valet dead drop`, or submit those jobs anew")),
+        }
+    }
+
+    /// Replays one letter; false if it was refused.
+    async fn replay(
+        &self,
+        context: &mut Context,
+        submitter: &Submitter,
+        letter: DeadLetter,
+        queue: DeadQueue,
+    ) -> Outcome<bool> {
+        let ttl = self.ttl.map(|ttl| ttl.as_secs());
+        let plan = match plan_again(submitter.minter().signer(), &letter, ttl) {
+            Ok(plan) => plan,
+            Err(error) => {
+                complain(context, &letter, &error);
+                return Ok(false);
+            }
+        };
+        if !self.dry_run {
+            let receipt = submitter.send(&plan).await?;
+            let cause = receipt.await.err();
+            if let Some(cause) = cause {
+                return Err(SubmitError::Publish { job: plan.id, cause: Box::new(cause) }.into());
+            }
+            // Confirmed: from here on a crash leaves a duplicate at worst, never a loss.
+            letter.remove().await.map_err(|error| dead_failure(&error))?;
+        }
+        let done = if self.dry_run { "would be replayed" } else { "replayed" };
+        let value = serde_json::json!({ "id": plan.id, "queue": queue_name(queue), "replayed": !self.dry_run,
+                                        "input": plan.input, "output": plan.output });
+        let text = format!("{}  {done}  {} -> {}", plan.id, safe(plan.input.as_str()), safe(plan.output.as_str()));
+        context.out.value(&value, |_| text)?;
+        context.out.flush()?;
+        Ok(true)
+    }
+}
+
+fn complain(context: &Context, letter: &DeadLetter, error: &ReplayError) {
+    let failure = Failure::from_error(Exit::Data, error).advise(error.advice());
+    let id = safe(letter.message_id.as_deref().unwrap_or("(no id)"));
+    if context.globals.json {
+        let mut value = failure.to_json();
+        value["error"]["id"] = serde_json::json!(letter.message_id);
+        eprintln!("{value}");
+    } else {
+        eprintln!("{id}: {}", failure.to_string().trim_start_matches("valet: "));
+    }
+}

@@ -1,0 +1,76 @@
+//! `valet dead show`: one letter with its message. Grants are shown redacted, by their type.
+
+use clap::Args;
+use serde_json::{Value, json};
+use valet_broker::{DeadLetter, DeadQueue};
+use valet_protocol::JobMessage;
+
+use super::ls::Entry;
+use super::{Queues, dead_failure, open};
+use crate::config::Needs;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::verbs::ids;
+
+/// Show one dead letter with its message, grants redacted
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The job's id
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+impl Options {
+    pub(super) async fn run(self, mut context: Context) -> Outcome {
+        let id = ids::parse(&self.id)?.to_string();
+        let config = context.config(Needs { broker: true, ..Needs::default() })?;
+        let session = config.session().await?;
+        let mut shown = false;
+        for queue in Queues::Both.list() {
+            let mut letters = open(&session, *queue).await?;
+            if let Some(letter) = letters.find(&id).await.map_err(|error| dead_failure(&error))? {
+                shown = true;
+                context.out.value(&describe(&letter, *queue), text)?;
+            }
+            letters.close().await.map_err(|error| dead_failure(&error))?;
+        }
+        session.close().await;
+        context.out.flush()?;
+        match shown {
+            true => Ok(()),
+            false => Err(Failure::new(Exit::Data, format!("no dead letter of {id}"))
+                .advise("`valet dead ls` lists them; `valet status ID` tells where a job stands")),
+        }
+    }
+}
+
+fn describe(letter: &DeadLetter, queue: DeadQueue) -> Value {
+    let mut value = json!(Entry::of(letter, queue));
+    value["message"] = match JobMessage::decode(letter.body()) {
+        Ok(message) => describe_message(&message),
+        Err(error) => json!({ "undecodable": error.to_string(), "advice": error.advice(),
+                              "bytes": letter.body().len() }),
+    };
+    value
+}
+
+fn describe_message(message: &JobMessage) -> Value {
+    json!({
+        "id": message.id,
+        "lane": message.lane,
+        "input": { "url": message.input.url, "etag": message.input.etag },
+        "output": { "url": message.output.url, "content_type": message.output.content_type },
+        "preset": { "name": message.preset.name, "version": message.preset.version,
+                    "params": message.preset.params },
+        "limits": { "wall_seconds": message.limits.wall_seconds, "input_bytes": message.limits.input_bytes },
+        "priority": message.priority,
+        "tags": message.tags,
+        "submitted_at": message.submitted_at,
+        "not_after": message.not_after,
+    })
+}
+
+fn text(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default()
+}

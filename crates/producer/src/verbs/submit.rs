@@ -1,0 +1,105 @@
+//! `valet submit`: enqueue jobs.
+
+use clap::Args;
+use jiff::Timestamp;
+use valet_broker::EventLog;
+use valet_protocol::JobId;
+
+use super::enqueue::{self, Planned, Tell};
+use super::options::{Patience, What};
+use super::{ending, ids};
+use crate::context::Context;
+use crate::failure::Outcome;
+use crate::follow::{Change, Watch};
+use crate::verify::Verifier;
+
+/// Mint two grants per job and enqueue it
+///
+/// One job (INPUT OUTPUT), every blob that a glob means, or a manifest of tens of thousands. Everything is
+/// checked before anything is enqueued: names, presets, parameters, and that no two jobs write one blob.
+/// Prints one line a job when the broker has confirmed it: its id, input and output.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    what: What,
+    /// Wait until the jobs have ended, and print how
+    #[arg(long)]
+    wait: bool,
+    #[command(flatten)]
+    patience: Patience,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  valet submit in/a.mov out/a.mp4 --preset h264-720p --param crf=20
+  valet submit 'in/**/*.mov' 'out/{path}/{stem}.mp4' --preset h264-720p --wait
+  valet submit --manifest jobs.jsonl --idempotency-key nightly-2024-05-01
+  valet submit in/a.mov out/a.mp4 -p copy | valet wait -
+
+Placeholders of outputs: {path} folder of the input within its container, {name} its file name, {stem} the
+name without extension, {ext} the extension that the preset writes (or the input's own), {preset}, {id}.
+
+Manifest lines: {\"input\":\"in/a.mov\",\"output\":\"out/a.mp4\",\"preset\":\"h264-720p@1\",\"params\":{\"crf\":20},
+\"priority\":\"low\",\"tags\":{\"title\":\"42\"},\"ttl\":\"4h\",\"wall\":\"1h\",\"etag\":\"\\\"0x8D…\\\"\"}; in CSV a header names
+the columns input, output, preset, priority, ttl, wall, etag, param.NAME, tag.NAME.
+
+Job ids are UUIDv7. With --idempotency-key their time is zero and the rest is a hash of the key and of
+input, output, preset and parameters as written: the same line under the same key is the same job.";
+
+impl Options {
+    pub(crate) async fn run(self, context: Context) -> Outcome {
+        if self.wait {
+            return submit_and_wait(context, self.what, self.patience).await;
+        }
+        submit(context, self.what).await
+    }
+}
+
+async fn submit(mut context: Context, what: What) -> Outcome {
+    let planned = enqueue::plan(&context, &what, false).await?;
+    if what.dry_run {
+        return enqueue::show(&mut context, planned);
+    }
+    let session = planned.config.session().await?;
+    let sent = enqueue::send(&mut context, planned, session.clone(), Tell::EachJob).await;
+    session.close().await;
+    sent
+}
+
+/// Submits, then waits for the ends of all jobs: what `valet run` is.
+pub(super) async fn submit_and_wait(mut context: Context, what: What, patience: Patience) -> Outcome {
+    let begun = Timestamp::now();
+    let mut planned = enqueue::plan(&context, &what, true).await?;
+    if what.dry_run {
+        return enqueue::show(&mut context, planned);
+    }
+    let session = planned.config.session().await?;
+    let verifier = Verifier::new(planned.minter.clone())?;
+    let job_ids = std::mem::take(&mut planned.ids);
+    let repeated = what.idempotency_key.is_some();
+    let past = if repeated { Some(read_past(&session, &job_ids).await?) } else { None };
+    send_all(&mut context, planned, &session).await?;
+    let watch = match past {
+        Some(mut watch) => {
+            // What failed before was enqueued anew just now: its old end does not count.
+            job_ids.iter().for_each(|id| watch.add(*id));
+            watch
+        }
+        None => Watch::new(EventLog::replay(&session, ids::since(begun)), job_ids),
+    };
+    let ended = ending::wait(&mut context, watch, Some(verifier), patience.timeout).await;
+    session.close().await;
+    ended
+}
+
+async fn send_all(context: &mut Context, planned: Planned, session: &valet_broker::Session) -> Outcome {
+    enqueue::send(context, planned, session.clone(), Tell::Nothing).await
+}
+
+/// Reads where repeated jobs stand before they are enqueued again.
+async fn read_past(session: &valet_broker::Session, job_ids: &[JobId]) -> Outcome<Watch> {
+    let mut watch = Watch::new(EventLog::replay(session, ids::start(job_ids)), job_ids.iter().copied());
+    while !matches!(ending::next_or_fail(&mut watch).await?, Change::CaughtUp) {}
+    Ok(watch)
+}

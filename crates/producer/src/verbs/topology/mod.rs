@@ -1,0 +1,162 @@
+//! `valet topology`: the only place that may declare anything on the broker.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use valet_broker::Password;
+use valet_broker::management::{Existing, LoginNames, Management, ManagementError};
+use valet_broker::topology::{Topology, TopologyOptions};
+
+use super::options::duration;
+use crate::config::{Config, Needs};
+use crate::context::{Context, parse_broker_url};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+
+mod logins;
+
+/// Declare or check exchanges, queues, policies and logins
+///
+/// Needs an administrator of RabbitMQ: broker.management_url, broker.admin_username and
+/// broker.admin_password. Nothing else of Valet ever does.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Create what is missing, and three logins with the least rights
+    ///
+    /// Safe to repeat: what is right stays as it is. New logins are written as ready-to-use settings into a
+    /// folder, one file each, readable by you alone.
+    Declare {
+        /// Folder for the logins' settings
+        #[arg(long, value_name = "FOLDER", default_value = "valet-logins")]
+        logins: PathBuf,
+        /// Give existing logins new passwords
+        #[arg(long)]
+        rotate: bool,
+        #[command(flatten)]
+        numbers: Numbers,
+    },
+    /// Print every difference between what is and what should be; exit code 1 if there is one
+    Check {
+        #[command(flatten)]
+        numbers: Numbers,
+    },
+}
+
+/// Numbers that an operator may choose.
+#[derive(Debug, Clone, Args)]
+struct Numbers {
+    /// Wait before the second attempt
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    retry_1: Option<Duration>,
+    /// Wait before the third attempt
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    retry_2: Option<Duration>,
+    /// Most jobs that wait in a queue before it refuses more
+    #[arg(long, value_name = "COUNT")]
+    queue_length_max: Option<u64>,
+    /// Longest time that a worker may hold a job (RabbitMQ 3.12 and later)
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    consumer_timeout: Option<Duration>,
+}
+
+impl Numbers {
+    fn topology(&self) -> Topology {
+        let standard = TopologyOptions::default();
+        Topology::standard(&TopologyOptions {
+            retry_1: self.retry_1.unwrap_or(standard.retry_1),
+            retry_2: self.retry_2.unwrap_or(standard.retry_2),
+            queue_length_max: self.queue_length_max.unwrap_or(standard.queue_length_max),
+            consumer_timeout: self.consumer_timeout.unwrap_or(standard.consumer_timeout),
+            ..standard
+        })
+    }
+}
+
+impl Options {
+    pub(crate) async fn run(self, mut context: Context) -> Outcome {
+        let config = context.config(Needs { admin: true, ..Needs::default() })?;
+        let management = management(&config)?;
+        match self.what {
+            What::Declare { logins, rotate, numbers } => {
+                let existing = if rotate { Existing::Rotate } else { Existing::Keep };
+                let folder = logins::Folder::open(&logins)?;
+                declare(&mut context, &config, &management, &numbers.topology(), existing, &folder).await
+            }
+            What::Check { numbers } => check(&mut context, &management, &numbers.topology()).await,
+        }
+    }
+}
+
+/// The topology with the usual numbers.
+pub(super) fn standard() -> Topology {
+    Topology::standard(&TopologyOptions::default())
+}
+
+/// A client of the management API with the administrator's login.
+pub(super) fn management(config: &Config) -> Outcome<Management> {
+    let vhost = parse_broker_url(config.broker_url.as_deref().unwrap_or_default())?.vhost().to_owned();
+    let admin = config.admin.as_ref().ok_or_else(|| {
+        Failure::new(Exit::Config, "this needs the administrator's login")
+            .advise("set broker.management_url, broker.admin_username and broker.admin_password")
+    })?;
+    let password = Password::from(admin.password.expose_secret());
+    let tls = config.broker_tls()?;
+    Management::new(&admin.management_url, &admin.username, password, &vhost, &tls).map_err(|error| failure(&error))
+}
+
+pub(super) fn failure(error: &ManagementError) -> Failure {
+    let exit = match error {
+        ManagementError::Url { .. } | ManagementError::Client { .. } => Exit::Config,
+        ManagementError::Refused { .. } => Exit::Permission,
+        ManagementError::Conflict { .. } => Exit::Data,
+        _ => Exit::Unavailable,
+    };
+    Failure::from_error(exit, error).advise(error.advice())
+}
+
+async fn declare(
+    context: &mut Context,
+    config: &Config,
+    management: &Management,
+    topology: &Topology,
+    existing: Existing,
+    folder: &logins::Folder,
+) -> Outcome {
+    let mut changes = Vec::new();
+    if management.ensure_vhost().await.map_err(|error| failure(&error))? {
+        changes.push("created the vhost".to_owned());
+    }
+    let declared = management.declare(topology).await.map_err(|error| failure(&error))?;
+    changes.extend(declared.changes);
+    let logins = management.provision(&LoginNames::default(), existing).await.map_err(|error| failure(&error))?;
+    for change in &changes {
+        context.out.value(&serde_json::json!({ "change": change }), |_| change.clone())?;
+    }
+    for note in &declared.notes {
+        context.out.value(&serde_json::json!({ "note": note }), |_| format!("note: {note}"))?;
+    }
+    for login in &logins {
+        let told = folder.keep(login, config)?;
+        context.out.value(&told, logins::Told::text)?;
+    }
+    context.out.flush()
+}
+
+async fn check(context: &mut Context, management: &Management, topology: &Topology) -> Outcome {
+    let differences = management.check(topology, Some(&LoginNames::default())).await.map_err(|error| failure(&error))?;
+    for difference in &differences {
+        let value = serde_json::json!({ "subject": difference.subject, "problem": difference.problem,
+                                        "advice": difference.advice,
+                                        "repaired_by_declare": difference.repaired_by_declare });
+        context.out.value(&value, |_| format!("{difference}\n  next: {}", difference.advice))?;
+    }
+    context.out.flush()?;
+    if differences.is_empty() { Ok(()) } else { Err(Failure::silent(Exit::JobFailed)) }
+}
