@@ -122,7 +122,7 @@ fn in_words(expected: &str) -> String {
         "u32" => format!("a whole number from 0 to {}", u32::MAX),
         "u64" => format!("a whole number from 0 to {}", u64::MAX),
         "a string" => "a text".to_owned(),
-        "f32" | "f64" => "a number".to_owned(),
+        "f64" => "a number".to_owned(),
         "a map" => "an object".to_owned(),
         other => other.to_owned(),
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use uuid::{Uuid, Version};
+use uuid::{Uuid, Variant, Version};
 
 use crate::BadText;
 
@@ -26,7 +26,8 @@ impl JobId {
     /// [`BadText`] if it is not of version 7, or its time lies beyond the year 9999.
     pub fn from_uuid(uuid: Uuid) -> Result<Self, BadText> {
         let time_fits = Timestamp::from_millisecond(milliseconds(uuid)).is_ok();
-        if uuid.get_version() == Some(Version::SortRand) && time_fits { Ok(Self(uuid)) } else { Err(RULE) }
+        let is_v7 = uuid.get_version() == Some(Version::SortRand) && uuid.get_variant() == Variant::RFC4122;
+        if is_v7 && time_fits { Ok(Self(uuid)) } else { Err(RULE) }
     }
 
     /// The UUID.

@@ -51,7 +51,7 @@ macro_rules! kinds {
 kinds! {
     Accepted "accepted" "A worker has the message, and it is sound.";
     Started "started" "The input is open and the codec starts.";
-    Progress "progress" "The codec is at work; at most one a second.";
+    Progress "progress" "How far the work is; sent now and then.";
     Succeeded "succeeded" "The output is stored. Final.";
     Failed "failed" "The job cannot succeed; it is not tried again. Final.";
     Retrying "retrying" "This attempt failed; another one follows after a delay.";

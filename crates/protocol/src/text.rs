@@ -16,6 +16,7 @@ pub type BlobText = Text<{ limits::BLOB_TEXT_BYTES_MAX }>;
 pub type ShortText = Text<{ limits::SHORT_TEXT_BYTES_MAX }>;
 
 const CUT: &str = "…";
+const REDACTED: &str = "redacted";
 
 /// A text of at most `BYTES_MAX` bytes. Longer ones are cut and end in `…`; control characters but
 /// line feeds become spaces; what follows `sig=` becomes `redacted`.
@@ -55,15 +56,19 @@ fn without_signatures(text: &str) -> Cow<'_, str> {
     let mut clean = String::with_capacity(text.len());
     let mut at = 0;
     while let Some(value) = next_signature(&lower, at) {
+        let ends = |c: char| c.is_whitespace() || c.is_control() || r#"&"'<>,;"#.contains(c);
+        let end = value + text[value..].find(ends).unwrap_or(text.len() - value);
         clean.push_str(&text[at..value]);
-        clean.push_str("redacted");
-        let ends = |c: char| {
-            c.is_whitespace() || c.is_control() || matches!(c, '&' | '"' | '\'' | '<' | '>' | ',' | ';')
-        };
-        at = value + text[value..].find(ends).unwrap_or(text.len() - value);
+        clean.push_str(if is_redacted(&text[value..end]) { &text[value..end] } else { REDACTED });
+        at = end;
     }
     clean.push_str(&text[at..]);
     Cow::Owned(clean)
+}
+
+/// Whether a value is ours already, perhaps cut: cleaning a text twice must not change it.
+fn is_redacted(value: &str) -> bool {
+    value.strip_suffix(CUT).map_or(value == REDACTED, |start| REDACTED.starts_with(start))
 }
 
 /// Where the next signature's value starts.

@@ -1,21 +1,23 @@
 //! The job message as it is on the wire: the JSON's own shape, from which the schema is generated.
 //! Must never leave this crate, print or be logged: its texts hold grants.
 
-use std::borrow::Cow;
+mod scalar;
+
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use valet_grant::GrantUrl;
 use zeroize::Zeroizing;
+
+use scalar::SecretText;
+pub(crate) use scalar::TimeText;
 
 use crate::check::Problem;
 use crate::limits::{
     CONTENT_TYPE_BYTES_MAX, ETAG_BYTES_MAX, INPUT_BYTES_LIMIT_MAX, MESSAGE_BYTES_MAX, PARAM_NAME_BYTES_MAX,
     PARAM_TEXT_BYTES_MAX, PARAMS_MAX, PRESET_NAME_BYTES_MAX, PRESET_VERSION_MAX, TAG_KEY_BYTES_MAX,
-    TAG_VALUE_BYTES_MAX, TAGS_MAX, TIME_BYTES_MAX, URL_BYTES_MAX, WALL_SECONDS_MAX, WALL_SECONDS_MIN,
+    TAG_VALUE_BYTES_MAX, TAGS_MAX, WALL_SECONDS_MAX, WALL_SECONDS_MIN,
 };
 use crate::tree::{self, Tree};
 use crate::{BadText, DecodeError, EncodeError, JobMessage, Priority, de};
@@ -36,7 +38,7 @@ pub(crate) struct Message {
     /// Id of the job: a UUIDv7 in lower case. Also the AMQP `message_id`.
     #[schemars(regex(pattern = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"))]
     id: String,
-    /// Whose work it is; `default` if absent.
+    /// Whose work it is: 1 to 40 characters out of a-z, 0-9 and `-`; `default` if absent.
     #[schemars(regex(pattern = r"^[a-z0-9-]{1,40}$"))]
     lane: Option<String>,
     /// The blob to read.
@@ -89,7 +91,7 @@ struct Output {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Preset {
-    /// Name of the preset.
+    /// Name of the preset, out of a-z, 0-9 and `-`.
     #[schemars(length(max = PRESET_NAME_BYTES_MAX), regex(pattern = r"^[a-z0-9-]+$"))]
     name: String,
     /// Version of the preset.
@@ -134,79 +136,6 @@ fn params_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     })
 }
 
-/// A text that is a grant: zeroized, and written by [`encode`] alone.
-struct SecretText(Zeroizing<String>);
-
-impl Serialize for SecretText {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for SecretText {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(|text| Self(Zeroizing::new(text)))
-    }
-}
-
-impl JsonSchema for SecretText {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "SecretUrl".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "string", "format": "uri", "minLength": 1, "maxLength": URL_BYTES_MAX, "writeOnly": true
-        })
-    }
-}
-
-/// An instant as RFC 3339 writes it.
-#[derive(Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct TimeText(String);
-
-impl JsonSchema for TimeText {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Time".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "string", "format": "date-time", "maxLength": TIME_BYTES_MAX,
-            "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$",
-        })
-    }
-}
-
-impl TimeText {
-    /// The instant; `None` if the text is no RFC 3339 time.
-    pub(crate) fn parse(text: &str) -> Option<Timestamp> {
-        let bytes = text.as_bytes();
-        let usual = |byte: &u8| byte.is_ascii_digit() || b"-+:.TZ".contains(byte);
-        // jiff reads more spellings than RFC 3339 has; the others are refused here.
-        let shape = (20..=TIME_BYTES_MAX).contains(&bytes.len())
-            && bytes[..4].iter().all(u8::is_ascii_digit)
-            && bytes[10] == b'T'
-            && bytes.iter().all(usual)
-            && (bytes.ends_with(b"Z") || bytes[bytes.len() - 3] == b':');
-        if shape { text.parse().ok() } else { None }
-    }
-
-    fn read(&self, field: &'static str) -> Result<Timestamp, Problem> {
-        Self::parse(&self.0)
-            .ok_or_else(|| Problem::new(field, "must be an RFC 3339 time, such as 2026-01-31T12:00:00Z"))
-    }
-}
-
 /// Bytes to message, without the limits that [`crate::check`] knows.
 pub(crate) fn decode(bytes: &[u8]) -> Result<JobMessage, DecodeError> {
     let tree = tree::parse(bytes, MESSAGE_BYTES_MAX)?;
@@ -241,7 +170,7 @@ impl Message {
     fn bytes_about(&self) -> usize {
         let texts = |(key, value): (&String, &String)| key.len() + value.len() + 8;
         let tags: usize = self.tags.iter().flatten().map(texts).sum();
-        self.input.url.0.len() + self.output.url.0.len() + 2 * tags + 4_096
+        self.input.url.bytes() + self.output.url.bytes() + 2 * tags + 4_096
     }
 }
 
@@ -281,18 +210,6 @@ fn parsed<T: FromStr<Err = BadText>>(field: &'static str, text: &str) -> Result<
     text.parse().map_err(|bad: BadText| Problem::new(field, bad.rule))
 }
 
-impl SecretText {
-    fn into_grant(mut self) -> GrantUrl {
-        GrantUrl::new(std::mem::take(&mut *self.0))
-    }
-}
-
-impl From<&GrantUrl> for SecretText {
-    fn from(url: &GrantUrl) -> Self {
-        Self(Zeroizing::new(url.expose_url().to_owned()))
-    }
-}
-
 impl From<&JobMessage> for Message {
     fn from(message: &JobMessage) -> Self {
         let limits =
@@ -317,8 +234,8 @@ impl From<&JobMessage> for Message {
             limits: (message.limits != crate::Limits::default()).then_some(limits),
             priority: Some(message.priority),
             tags: (!message.tags.is_empty()).then(|| message.tags.clone()),
-            submitted_at: TimeText(message.submitted_at.to_string()),
-            not_after: TimeText(message.not_after.to_string()),
+            submitted_at: message.submitted_at.into(),
+            not_after: message.not_after.into(),
         }
     }
 }

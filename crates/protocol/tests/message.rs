@@ -36,6 +36,7 @@ fn every_limit_of_a_field_is_told_with_field_and_bound() {
         ),
         ("/id", json!(ID.to_uppercase()), "id must be a UUIDv7"),
         ("/id", json!(ID.replace("-7", "-4")), "id must be a UUIDv7"),
+        ("/id", json!(ID.replace("-8", "-0")), "id must be a UUIDv7"),
         ("/id", json!("ffffffff-ffff-7abc-8def-0123456789ab"), "id must be a UUIDv7"),
         ("/lane", json!("a.b"), "lane must be 1 to 40 characters out of a-z, 0-9 and -"),
         ("/lane", long(41), "lane must be 1 to 40"),

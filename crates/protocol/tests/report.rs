@@ -75,7 +75,7 @@ fn signatures_are_cut_out_of_texts() {
 #[test]
 fn not_a_number_becomes_an_absent_number() {
     let progress =
-        Progress { sequence: 1, phase: "codec".into(), fps: Some(f32::NAN), ..Progress::default() };
+        Progress { sequence: 1, phase: "codec".into(), fps: Some(f64::NAN), ..Progress::default() };
     let event = report(ReportData::Progress(progress)).to_event();
     let ReportData::Progress(read) = Report::from_event(&event.headers, &event.body).unwrap().data else {
         panic!("it is progress");

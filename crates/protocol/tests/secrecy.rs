@@ -134,5 +134,8 @@ proptest! {
         let detail = Detail::new(&text);
         prop_assert!(detail.as_str().len() <= valet_protocol::limits::DETAIL_BYTES_MAX);
         prop_assert!(!detail.as_str().contains(MARKER));
+        prop_assert_eq!(&Detail::new(detail.as_str()), &detail, "reading a report changes no text");
+        let short = valet_protocol::ShortText::new(&text);
+        prop_assert_eq!(&valet_protocol::ShortText::new(short.as_str()), &short);
     }
 }

@@ -73,13 +73,13 @@ pub struct Progress {
     pub phase: ShortText,
     /// 0 to 100, if the duration is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub percent: Option<f32>,
+    pub percent: Option<f64>,
     /// Frames per second.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fps: Option<f32>,
+    pub fps: Option<f64>,
     /// Seconds of media per second of work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub speed: Option<f32>,
+    pub speed: Option<f64>,
     /// Seconds of media made so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out_seconds: Option<f64>,
