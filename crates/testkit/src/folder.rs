@@ -22,7 +22,7 @@ impl Folder {
     /// # Panics
     /// When the system's temporary folder is not writable.
     pub fn new(name: &str) -> Self {
-        let base = std::env::temp_dir().join(format!("valet-test-{}", rustix::process::getuid().as_raw()));
+        let base = base();
         private_folder(&base);
         SWEEP.call_once(|| sweep(&base));
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -58,6 +58,11 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Where all of them are, for this user.
+pub fn base() -> PathBuf {
+    std::env::temp_dir().join(format!("valet-test-{}", rustix::process::getuid().as_raw()))
 }
 
 fn private_folder(path: &Path) {
