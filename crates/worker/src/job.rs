@@ -135,7 +135,7 @@ impl Worker {
 }
 
 impl Attempt<'_> {
-    async fn tell_phase(&self, phase: &str, percent: Option<f32>) {
+    async fn tell_phase(&self, phase: &str, percent: Option<f64>) {
         let progress = Progress { phase: phase.into(), percent, ..Progress::default() };
         self.reports.tell_progress(progress).await;
     }

@@ -13,7 +13,7 @@ use crate::reports::Reporter;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Highest percentage while the job is not done: check and store are still to come.
-pub const PERCENT_MAX: f32 = 99.0;
+pub const PERCENT_MAX: f64 = 99.0;
 
 /// Where one codec pass lies in the whole.
 #[derive(Debug, Clone, Copy)]
@@ -37,12 +37,12 @@ impl Scale {
         Self { from_percent, share_percent, ..self }
     }
 
-    fn percent(self, progress: &Progress) -> Option<f32> {
+    fn percent(self, progress: &Progress) -> Option<f64> {
         let expected = self.expected_seconds.filter(|seconds| *seconds > 0.0)?;
         let done = (progress.out_time?.as_secs_f64() / expected).clamp(0.0, 1.0);
         let percent = f64::from(self.from_percent) + done * f64::from(self.share_percent);
         // Tenths are enough for a bar, and keep reports short.
-        Some(((percent * 10.0).round() / 10.0).min(f64::from(PERCENT_MAX)) as f32)
+        Some(((percent * 10.0).round() / 10.0).min(PERCENT_MAX))
     }
 
     fn told(self, progress: &Progress) -> Told {

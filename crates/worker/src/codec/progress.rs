@@ -17,11 +17,11 @@ pub struct Progress {
     /// Pictures written so far.
     pub frame: u64,
     /// Pictures a second, when ffmpeg knows.
-    pub fps: Option<f32>,
+    pub fps: Option<f64>,
     /// Media time written so far.
     pub out_time: Option<Duration>,
     /// Media seconds a wall second, when ffmpeg knows.
-    pub speed: Option<f32>,
+    pub speed: Option<f64>,
     /// Bytes that the muxer wrote.
     pub output_bytes: u64,
     /// Whether ffmpeg said that this block is its last.
@@ -54,8 +54,8 @@ impl Progress {
 }
 
 /// A rate that is a number, not negative and not absurd.
-fn rate(value: &str) -> Option<f32> {
-    value.parse().ok().filter(|rate: &f32| (0.0..=1e6).contains(rate))
+fn rate(value: &str) -> Option<f64> {
+    value.parse().ok().filter(|rate: &f64| (0.0..=1e6).contains(rate))
 }
 
 fn out_time(value: &str) -> Option<Duration> {
