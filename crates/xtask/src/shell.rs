@@ -19,6 +19,12 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
+/// Builds every program of the workspace: tests of one package run those of others. Always all, since Cargo
+/// would build dependencies anew for another choice.
+pub(crate) fn build_programs() -> Result<(), String> {
+    check(&mut cargo(&["build", "--workspace", "--bins"]))
+}
+
 /// Prints and runs `command`; its output is ours.
 pub(crate) fn status(command: &mut Command) -> Result<ExitStatus, String> {
     eprintln!("$ {}", line(command));

@@ -15,8 +15,7 @@ const SERVICE_VARIABLES: [&str; 3] = [broker::ENV_AMQP, broker::ENV_MANAGEMENT, 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let services_given = SERVICE_VARIABLES.iter().all(|name| std::env::var_os(name).is_some());
     setup::ensure(services_given)?;
-    // Tests of one package run the programs of others, which Cargo does not build for them.
-    shell::check(&mut shell::cargo(&["build", "--workspace", "--bins"]))?;
+    shell::build_programs()?;
     if services_given {
         return exit_code(&mut runner(arguments));
     }

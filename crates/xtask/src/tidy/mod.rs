@@ -48,12 +48,7 @@ fn crates() -> Result<Vec<String>, String> {
 
 /// Wall (c): the worker has nothing of the crate that signs. The producer has, or the search is blind.
 fn programs() -> Result<Vec<String>, String> {
-    shell::check(&mut shell::cargo(&[
-        "build",
-        "--package=valet-worker",
-        "--package=valet-producer",
-        "--bins",
-    ]))?;
+    shell::build_programs()?;
     let folder = workspace::program_folder();
     let read = |name: &str| {
         let path = folder.join(name);

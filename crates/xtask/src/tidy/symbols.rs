@@ -24,7 +24,7 @@ pub(super) fn complaints(worker: &[u8], producer: &[u8]) -> Vec<String> {
 }
 
 fn contains(program: &[u8], name: &str) -> bool {
-    program.windows(name.len()).any(|window| window == name.as_bytes())
+    memchr::memmem::find(program, name.as_bytes()).is_some()
 }
 
 #[cfg(test)]
