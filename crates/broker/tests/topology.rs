@@ -69,7 +69,12 @@ fn damages(site: &Site<'_>) -> Vec<Damage> {
     vec![
         damage("DELETE", path(site, "queues", "retry.2"), None, "queue retry.2 is missing"),
         damage("DELETE", path(site, "exchanges", "control"), None, "exchange control is missing"),
-        damage("DELETE", path(site, "bindings", "e/jobs/q/jobs.r0/r0"), None, "binding jobs → jobs.r0 is missing"),
+        damage(
+            "DELETE",
+            path(site, "bindings", "e/jobs/q/jobs.r0/r0"),
+            None,
+            "binding jobs → jobs.r0 is missing",
+        ),
         damage(
             "POST",
             path(site, "bindings", "e/amq.fanout/q/jobs.r1"),
@@ -77,9 +82,19 @@ fn damages(site: &Site<'_>) -> Vec<Damage> {
             "binding amq.fanout → jobs.r1 is not Valet's",
         ),
         damage("DELETE", path(site, "policies", "valet.jobs.r2"), None, "policy valet.jobs.r2 is missing"),
-        damage("PUT", path(site, "policies", "stranger"), Some(foreign), "governed by the policy \"stranger\""),
+        damage(
+            "PUT",
+            path(site, "policies", "stranger"),
+            Some(foreign),
+            "governed by the policy \"stranger\"",
+        ),
         damage("DELETE", path(site, "queues", "dead"), None, "queue dead is missing"),
-        damage("PUT", path(site, "queues", "dead"), Some(extra), "queue dead has the extra argument x-max-length=5"),
+        damage(
+            "PUT",
+            path(site, "queues", "dead"),
+            Some(extra),
+            "queue dead has the extra argument x-max-length=5",
+        ),
         damage("PUT", path(site, "permissions", worker), Some(wide), "may write \".*\""),
         damage("DELETE", path(site, "topic-permissions", worker), None, "lacks the topic right"),
         damage(
@@ -105,7 +120,9 @@ async fn check_names_each_kind_of_difference() {
         .await;
     }
     let error = site.management().declare(&site.topology).await.expect_err("dead has another argument now");
-    assert!(matches!(&error, ManagementError::Conflict { differences } if differences[0].contains("queue dead")));
+    assert!(
+        matches!(&error, ManagementError::Conflict { differences } if differences[0].contains("queue dead"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,7 +177,8 @@ async fn start_up_fails_with_a_typed_error_and_advice() {
     let error = Session::connect(wrong, Purpose::Worker).await.unwrap_err();
     assert!(matches!(&error, ConnectError::Login { user, .. } if user == worker), "{error:?}");
 
-    let elsewhere = config(site.broker.amqp_url("nowhere")).with_login(worker.as_str(), site.password(Role::Worker));
+    let elsewhere =
+        config(site.broker.amqp_url("nowhere")).with_login(worker.as_str(), site.password(Role::Worker));
     let error = Session::connect(elsewhere, Purpose::Worker).await.unwrap_err();
     assert!(matches!(&error, ConnectError::Vhost { vhost, .. } if vhost == "nowhere"), "{error:?}");
     assert!(error.advice().contains("valet topology declare"));

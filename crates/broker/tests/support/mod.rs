@@ -116,7 +116,10 @@ pub async fn submit(session: &Session, id: &str) {
 
 /// The next job within the test's patience.
 pub async fn next(feed: &mut Feed) -> valet_broker::Delivery {
-    tokio::time::timeout(PATIENCE, feed.next()).await.expect("a job comes in time").expect("the session is open")
+    tokio::time::timeout(PATIENCE, feed.next())
+        .await
+        .expect("a job comes in time")
+        .expect("the session is open")
 }
 
 pub async fn settle_next(feed: &mut Feed, disposition: Disposition) -> String {
@@ -132,7 +135,9 @@ pub async fn eventually<T, E: Display>(what: &str, mut look: impl AsyncFnMut() -
     loop {
         match look().await {
             Ok(value) => return value,
-            Err(state) if tokio::time::Instant::now() > end => panic!("waited for {what}; last state: {state}"),
+            Err(state) if tokio::time::Instant::now() > end => {
+                panic!("waited for {what}; last state: {state}")
+            }
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }

@@ -1,0 +1,82 @@
+//! A stolen worker login can enqueue nothing, declare nothing and read nothing but jobs.
+
+mod support;
+
+use lapin::{
+    Channel, Connection, ConnectionProperties, ExchangeKind,
+    options::{BasicGetOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
+    types::FieldTable,
+};
+use support::Site;
+use valet_broker::{Outgoing, PublishError, topology::Role};
+
+/// A bare client with a role's login: what a thief would use.
+async fn thief(site: &Site<'_>, role: Role) -> Connection {
+    let address = site.vhost.amqp_url();
+    let address = address.trim_start_matches("amqp://");
+    let url = format!("amqp://{}:{}@{address}", site.names.of(role), site.password(role).expose());
+    Connection::connect(&url, ConnectionProperties::default()).await.expect("the login itself is good")
+}
+
+fn is_refused<T: std::fmt::Debug>(outcome: &lapin::Result<T>) -> bool {
+    outcome.as_ref().err().is_some_and(|error| error.to_string().contains("ACCESS_REFUSED"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_cannot_publish_jobs() {
+    let site = Site::shared().await;
+    let session = site.worker().await;
+    let good = format!("default.{}.started", uuid::Uuid::new_v4());
+    session.publisher().publish(Outgoing::new("events", good, "m", b"{}")).await.await.expect("reports pass");
+    for (exchange, key) in [
+        ("jobs", "r0"),
+        ("", "jobs.r0"),
+        ("", "retry.1"),
+        ("control", "cancel.x"),
+        ("events", "default.x.started"),
+        ("events", "default.0192aaaa-0000-7000-8000-000000000000.invented"),
+        ("jobs.dlx0", "r0"),
+    ] {
+        let refused = session.publisher().publish(Outgoing::new(exchange, key, "m", b"{}")).await.await;
+        assert!(matches!(&refused, Err(PublishError::Denied { .. })), "{exchange}/{key}: {refused:?}");
+    }
+    assert_eq!(site.vhost.queue_depth("jobs.r0"), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_cannot_declare_bind_or_read_elsewhere() {
+    let site = Site::shared().await;
+    let connection = thief(&site, Role::Worker).await;
+    let channel = async || -> Channel { connection.create_channel().await.expect("channels are free") };
+    let (table, plain) = (FieldTable::default, QueueDeclareOptions::default);
+
+    assert!(is_refused(&channel().await.queue_declare("mine".into(), plain(), table()).await));
+    let exchange = ExchangeDeclareOptions::default();
+    let declared =
+        channel().await.exchange_declare("mine".into(), ExchangeKind::Fanout, exchange, table()).await;
+    assert!(is_refused(&declared));
+    for queue in ["dead", "expired", "events.log", "retry.1", "retry.2"] {
+        let got = channel().await.basic_get(queue.into(), BasicGetOptions::default()).await;
+        assert!(is_refused(&got), "{queue}: {got:?}");
+    }
+    let bound = channel()
+        .await
+        .queue_bind("jobs.r0".into(), "events".into(), "#".into(), QueueBindOptions::default(), table())
+        .await;
+    assert!(is_refused(&bound));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_cannot_take_jobs_or_forge_reports() {
+    let site = Site::shared().await;
+    let connection = thief(&site, Role::Producer).await;
+    for queue in ["jobs.r0", "jobs.r1", "jobs.r2"] {
+        let channel = connection.create_channel().await.unwrap();
+        assert!(is_refused(&channel.basic_get(queue.into(), BasicGetOptions::default()).await), "{queue}");
+    }
+    let session = site.producer().await;
+    for (exchange, key) in [("events", "default.x.succeeded"), ("dead", "dead"), ("", "jobs.r1")] {
+        let refused = session.publisher().publish(Outgoing::new(exchange, key, "m", b"{}")).await.await;
+        assert!(matches!(&refused, Err(PublishError::Denied { .. })), "{exchange}/{key}: {refused:?}");
+    }
+}
