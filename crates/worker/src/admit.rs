@@ -105,3 +105,133 @@ impl Admitted {
         input_bytes.saturating_add(output_bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disposition::{Class, classify};
+    use crate::sample::{Grant, SIGNATURE, job};
+    use valet_protocol::Reason;
+
+    fn now() -> Timestamp {
+        "2026-03-01T12:00:00Z".parse().unwrap()
+    }
+
+    fn limits() -> JobLimits {
+        JobLimits {
+            wall_seconds_max: 1_500,
+            stall: Duration::from_secs(60),
+            input_bytes_max: 1_000_000,
+            output_bytes_max: 500_000,
+        }
+    }
+
+    fn judge(message: &JobMessage) -> Result<Admitted, Cause> {
+        admit(message, &GrantPolicy::default(), &limits(), now())
+    }
+
+    /// The class and reason of a message after `change`; nothing of it may show a signature.
+    fn refused(change: impl FnOnce(&mut JobMessage)) -> (Class, Reason) {
+        let mut message = job(now());
+        change(&mut message);
+        let cause = judge(&message).map(|admitted| admitted.wall).unwrap_err();
+        assert!(!format!("{cause:?} {}", cause.detail()).contains(SIGNATURE), "{cause:?}");
+        assert!(cause.advice().is_none_or(|advice| !advice.is_empty()));
+        classify(&cause)
+    }
+
+    fn hours(hours: i64) -> Timestamp {
+        now() + SignedDuration::from_hours(hours)
+    }
+
+    fn grant(path: &str, rights: &str, expiry: Timestamp) -> valet_grant::GrantUrl {
+        Grant { path, rights, expiry, more: "&spr=https" }.url()
+    }
+
+    #[test]
+    fn a_sound_job_is_admitted_with_the_narrowest_limits() {
+        let mut message = job(now());
+        message.limits.wall_seconds = Some(60);
+        message.limits.input_bytes = Some(1_000);
+        let admitted = judge(&message).unwrap();
+        assert_eq!((admitted.wall, admitted.input_bytes_max), (Duration::from_secs(60), 1_000));
+        message.limits.wall_seconds = Some(3_000);
+        message.limits.input_bytes = Some(u64::MAX);
+        let admitted = judge(&message).unwrap();
+        assert_eq!((admitted.wall, admitted.input_bytes_max), (Duration::from_secs(1_500), 1_000_000));
+    }
+
+    #[test]
+    fn a_job_that_has_ended_needs_new_grants() {
+        assert_eq!(refused(|job| job.not_after = now()), (Class::Expired, Reason::GrantExpired));
+        let dead = grant("acct/in/a.mov", "r", now() - SignedDuration::from_secs(1));
+        assert_eq!(refused(|job| job.input.url = dead), (Class::Expired, Reason::GrantExpired));
+    }
+
+    #[test]
+    fn a_grant_must_outlive_the_jobs_wall_limit() {
+        let short = || grant("acct/out/a.jpg", "c", now() + SignedDuration::from_secs(90));
+        let with_wall = |seconds| {
+            move |job: &mut JobMessage| {
+                job.output.url = short();
+                job.limits.wall_seconds = Some(seconds);
+            }
+        };
+        assert_eq!(refused(with_wall(120)), (Class::Expired, Reason::GrantTooShort));
+        let mut message = job(now());
+        with_wall(10)(&mut message);
+        judge(&message).unwrap();
+    }
+
+    #[test]
+    fn wrong_rights_are_told_apart_from_other_rules() {
+        let both = || grant("acct/in/a.mov", "rw", hours(1));
+        assert_eq!(refused(|job| job.input.url = both()), (Class::Permanent, Reason::GrantWrongRight));
+        let read = || grant("acct/out/a.jpg", "r", hours(1));
+        assert_eq!(refused(|job| job.output.url = read()), (Class::Permanent, Reason::GrantWrongRight));
+        let plain = || valet_grant::GrantUrl::new(both().expose_url().replacen("https://", "http://", 1));
+        assert_eq!(refused(|job| job.input.url = plain()), (Class::Permanent, Reason::GrantRefused));
+        let long = || grant("acct/in/a.mov", "r", hours(48));
+        assert_eq!(refused(|job| job.input.url = long()), (Class::Permanent, Reason::GrantRefused));
+    }
+
+    #[test]
+    fn an_input_that_is_its_own_output_is_refused() {
+        let same = || grant("acct/in/a.mov", "c", hours(1));
+        assert_eq!(refused(|job| job.output.url = same()), (Class::Permanent, Reason::GrantRefused));
+    }
+
+    #[test]
+    fn presets_and_parameters_are_judged_before_grants() {
+        assert_eq!(
+            refused(|job| {
+                job.preset.name = "no-such".into();
+                job.input.url = valet_grant::GrantUrl::new("nonsense".into());
+            }),
+            (Class::Permanent, Reason::UnknownPreset)
+        );
+        assert_eq!(refused(|job| job.preset.version = 999), (Class::Permanent, Reason::UnknownPreset));
+        let bad = |job: &mut JobMessage| drop(job.preset.params.insert("width".into(), (-1).into()));
+        assert_eq!(refused(bad), (Class::Permanent, Reason::BadParameter));
+    }
+
+    #[test]
+    fn sizes_are_judged_before_a_byte_is_fetched() {
+        let mut message = job(now());
+        let admitted = judge(&message).unwrap();
+        admitted.check_input_bytes(1_000_000).unwrap();
+        assert!(matches!(admitted.check_input_bytes(0), Err(Cause::InputEmpty)));
+        assert!(matches!(admitted.check_input_bytes(1_000_001), Err(Cause::InputTooLarge { .. })));
+        message.preset.name = "copy".into();
+        let admitted = judge(&message).unwrap();
+        assert!(matches!(admitted.check_input_bytes(500_001), Err(Cause::OutputTooLarge { .. })));
+    }
+
+    #[test]
+    fn scratch_is_asked_for_by_what_the_preset_writes() {
+        let mut message = job(now());
+        assert_eq!(judge(&message).unwrap().scratch_bytes(1_000), 1_000 + 500_000);
+        message.preset.name = "copy".into();
+        assert_eq!(judge(&message).unwrap().scratch_bytes(1_000), 1_000);
+    }
+}

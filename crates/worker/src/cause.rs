@@ -74,7 +74,7 @@ pub enum Cause {
     OutputUnfit(#[source] CheckFailure),
     /// Input or output storage.
     #[error(transparent)]
-    Storage(StorageError),
+    Storage(Box<StorageError>),
     /// The scratch directory.
     #[error("scratch")]
     Scratch(#[source] ScratchError),
@@ -87,6 +87,13 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// A failure of storage.
+    #[must_use]
+    pub fn storage(error: StorageError) -> Self {
+        // Boxed, since it is by far the largest, and rare.
+        Self::Storage(Box::new(error))
+    }
+
     /// What happened, with every cause behind it, safe on a terminal.
     #[must_use]
     pub fn detail(&self) -> String {

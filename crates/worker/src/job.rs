@@ -82,7 +82,7 @@ impl Worker {
         attempt.tell_phase("store", Some(PERCENT_MAX)).await;
         let spec = store_spec(attempt, &job, &input, &digests);
         let stored =
-            valet_blob::store(&self.client, &job.output, &made.path, &spec).await.map_err(Cause::Storage)?;
+            valet_blob::store(&self.client, &job.output, &made.path, &spec).await.map_err(Cause::storage)?;
         clock.times.store_ms = clock.lap();
 
         Ok(Success {
@@ -102,7 +102,7 @@ impl Worker {
     /// Opens the input and refuses it by its size, before anything is reserved or fetched for it.
     async fn open(&self, attempt: &Attempt<'_>, job: &Admitted) -> Result<Input, Cause> {
         let etag = attempt.message.input.etag.as_ref().map(valet_protocol::ETag::as_str);
-        let input = Input::open(&self.client, &job.input, etag).await.map_err(Cause::Storage)?;
+        let input = Input::open(&self.client, &job.input, etag).await.map_err(Cause::storage)?;
         job.check_input_bytes(input.bytes())?;
         Ok(input)
     }
@@ -125,7 +125,7 @@ impl Worker {
             deadline: Some(transfer_deadline(job.wall)),
             ..FetchOptions::default()
         };
-        input.fetch(&scratch.path().join(INPUT_NAME), options).await.map_err(Cause::Storage)
+        input.fetch(&scratch.path().join(INPUT_NAME), options).await.map_err(Cause::storage)
     }
 
     fn workshop<'a>(&'a self, job: &'a Admitted, scratch: &'a JobScratch) -> Workshop<'a> {

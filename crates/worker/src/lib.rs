@@ -24,6 +24,8 @@ pub mod media;
 pub mod progress;
 pub mod reports;
 pub mod run;
+#[cfg(test)]
+mod sample;
 pub mod scratch;
 pub mod slot;
 pub mod stop;

@@ -1,5 +1,6 @@
 //! The codec module against real processes: ffmpeg, and scripts that misbehave on purpose.
 //! Each run goes through the launcher of the built binary, as in production.
+#![allow(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! How the built worker refuses to start: in words, with the exit codes that are promised, without a secret.
+#![allow(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 
 use std::time::Duration;
 
