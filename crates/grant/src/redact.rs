@@ -183,6 +183,7 @@ mod tests {
             "https://TOPSECRET.example/sig=TOPSECRET/more",
             "https://h.example/in/TOPSECRET?sig=1&sig=TOPSECRET&sig=sig=TOPSECRET",
             "https://h.example/in/TOPSECRET?u=https%3A%2F%2Fh%2Fp%3Fsig%3DTOPSECRET",
+            "https://h.example/in/sig=;TOPSECRET",
             "sig=TOPSECRET",
             "ftp://h/in?sig=TOPSECRET",
         ] {
