@@ -11,7 +11,7 @@ const OTHER_SIGNATURE: &str = "PF/0Fz%2BsnYoSm%2BO0qduQpUVoBCWD875vL8RvQltPY08%3
 const TIMES: &str = "st=2026-01-15T09%3A45%3A00Z&se=2026-01-15T11%3A30%3A00Z";
 
 fn now() -> Timestamp {
-    "2026-01-15T10:00:00Z".parse().unwrap()
+    "2026-01-15T10:00:00Z".parse().expect("a time")
 }
 
 fn url(path: &str, token: &str) -> GrantUrl {
