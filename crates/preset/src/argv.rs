@@ -133,8 +133,6 @@ pub struct Command {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn numbers_are_plain() {
         assert_eq!(

@@ -263,9 +263,7 @@ pub(crate) fn shown_value(value: &Value) -> String {
         Value::Null => "null".into(),
         Value::Bool(on) => on.to_string(),
         Value::Number(number) => shown(&number.to_string()),
-        Value::String(text) => {
-            shown(&format!("\"{}\"", text.chars().take(SHOWN_CHARS_MAX).collect::<String>()))
-        }
+        Value::String(text) => format!("\"{}\"", shown(text)),
         Value::Array(_) => "a list".into(),
         Value::Object(_) => "an object".into(),
     }
@@ -278,8 +276,14 @@ pub(crate) fn nearest(name: &str, candidates: impl Iterator<Item = &'static str>
         return None;
     }
     candidates
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .map(|candidate| (alike(name, candidate), candidate))
         .filter(|(alike, _)| *alike >= ALIKE_MIN)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
+}
+
+/// How alike two names are, from 0 to 1: by their beginnings, or by the few keys that were mistyped.
+fn alike(name: &str, candidate: &str) -> f64 {
+    let beginnings = strsim::jaro_winkler(name, candidate);
+    beginnings.max(strsim::normalized_damerau_levenshtein(name, candidate) + 0.1)
 }

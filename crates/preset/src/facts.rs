@@ -117,7 +117,7 @@ impl MediaFacts {
 
     /// Whether the duration is a guess from the bit rate, which the formats without an index leave ffprobe.
     pub fn duration_is_estimate(&self) -> bool {
-        matches!(self.format.as_str(), "aac" | "mp3" | "mpeg" | "flac" | "flv")
+        matches!(self.format.as_str(), "aac" | "mp3" | "mpeg")
     }
 
     /// Whether this is one picture, not a film.
@@ -223,7 +223,7 @@ impl Stream {
             codec: word(&self.codec_name),
             width: self.width,
             height: self.height,
-            pixel_aspect: self.sample_aspect_ratio.as_ref().and_then(|text| ratio(text, ':')).unwrap_or(1.0),
+            pixel_aspect: self.sample_aspect_ratio.as_ref().map_or(1.0, |text| pixel_aspect(text)),
             rotation_degrees: 0,
             pixel_format: word(&self.pix_fmt),
             transfer: match self.color_transfer.as_str() {
@@ -269,6 +269,13 @@ fn ratio(text: &str, between: char) -> Option<f64> {
     let (above, below) = text.split_once(between)?;
     let ratio = above.parse::<f64>().ok()? / below.parse::<f64>().ok()?;
     SANE.contains(&ratio).then_some(ratio)
+}
+
+/// Width of a pixel by its height. What is within 2 % of square is square: encoders that rounded a size leave
+/// such ratios behind, and following them would only blur the picture.
+fn pixel_aspect(text: &str) -> f64 {
+    const NEARLY_SQUARE: std::ops::RangeInclusive<f64> = 0.98..=1.02;
+    ratio(text, ':').filter(|aspect| !NEARLY_SQUARE.contains(aspect)).unwrap_or(1.0)
 }
 
 /// ffprobe's counter-clockwise degrees (-180 to 180) as clockwise quarter turns.

@@ -14,7 +14,13 @@ use crate::presets::sound;
 /// R128 sets no range; above the target's range loudnorm compresses, so the default leaves nearly all alone.
 const PARAMS: &[ParamSpec] = &[
     ParamSpec::decimal("loudness", (-36.0, -10.0), -23.0, "LUFS", "Integrated loudness of the result"),
-    ParamSpec::decimal("true_peak", (-9.0, -0.5), -2.0, "dBTP", "Highest true peak of the result"),
+    ParamSpec::decimal(
+        "true_peak",
+        (-9.0, -0.5),
+        -2.0,
+        "dBTP",
+        "Highest true peak before AAC, which can add 1 dB",
+    ),
     ParamSpec::decimal("range", (1.0, 50.0), 20.0, "LU", "Widest loudness range that is left as it is"),
     ParamSpec::whole("kbps", (32, 320), 128, "kbit/s", "Bit rate"),
     sound::CHANNELS,

@@ -21,19 +21,26 @@ pub(crate) fn upright(video: &VideoFacts, frame: Frame) -> Filters {
         .then("setsar=1")
 }
 
-/// Filters from high to standard dynamic range. The source's coding is said, not guessed: files often leave
-/// parts of it out, and zscale refuses to guess.
+/// Filters from high to standard dynamic range. Every side of every step is said, not left to the file: where
+/// one is missing, zscale finds "no path between colorspaces" and ffmpeg 5.1 then hangs (measured).
 fn tone_mapping(transfer: Transfer) -> Filters {
     let linear = match transfer {
         Transfer::Sdr => return Filters::default(),
-        Transfer::Pq => "zscale=tin=smpte2084:pin=bt2020:min=bt2020nc:rin=tv:t=linear:npl=100",
-        Transfer::Hlg => "zscale=tin=arib-std-b67:pin=bt2020:min=bt2020nc:rin=tv:t=linear:npl=100",
+        Transfer::Pq => {
+            "zscale=tin=smpte2084:pin=bt2020:min=bt2020nc:rin=tv:p=bt2020:m=bt2020nc:t=linear:npl=203"
+        }
+        Transfer::Hlg => {
+            "zscale=tin=arib-std-b67:pin=bt2020:min=bt2020nc:rin=tv:p=bt2020:m=bt2020nc:t=linear:npl=203"
+        }
     };
     Filters::default()
         .then(linear)
         .then("format=gbrpf32le")
         .then("zscale=p=bt709")
-        .then("tonemap=tonemap=hable:desat=0")
+        // 203 cd/m² is the white of ITU-R BT.2408, 1,000 (five times that) what HDR is mostly graded to. Said,
+        // not read: without metadata the filter assumes 10,000 and the picture comes out dark. Möbius keeps
+        // the middle tones as they are and bends only the bright ones.
+        .then("tonemap=tonemap=mobius:desat=0:peak=5")
         .then("zscale=t=bt709:m=bt709:r=tv")
         .then("format=yuv420p")
 }

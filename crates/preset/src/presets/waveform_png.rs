@@ -24,6 +24,12 @@ const PARAMS: &[ParamSpec] = &[
         "transparent",
         "What is behind the wave",
     ),
+    ParamSpec::word(
+        "scale",
+        &["linear", "root", "log"],
+        "linear",
+        "How height follows loudness: root and log lift quiet sound",
+    ),
 ];
 
 /// The preset.
@@ -50,22 +56,31 @@ impl Preset for WaveformPng {
         let audio = scene.audio()?;
         let params = scene.params;
         let size = text![params.count("width"), "x", params.count("height")];
+        let color = color(params.choice("color"));
         let wave = text![
             "[0:",
             audio.index,
             "]aformat=channel_layouts=mono,aresample=",
             sample_rate(audio, scene.facts.duration_seconds),
-            ",showwavespic=filter=peak:s=",
+            ",showwavespic=filter=peak:scale=",
+            scale(params.choice("scale")),
+            ":s=",
             size.clone(),
             ":colors=",
-            color(params.choice("color")),
+            color,
+            "[wave]",
         ];
-        let graph = match background(params.choice("background")) {
-            None => wave,
+        let (wave, top) = match background(params.choice("background")) {
+            None => (wave, "[wave]"),
             Some(behind) => {
-                text![wave, "[w];color=c=", behind, ":s=", size, "[b];[b][w]overlay=format=auto:shortest=1"]
+                let under = text![";color=c=", behind, ":s=", size, "[behind]"];
+                (text![wave, under, ";[behind][wave]overlay=format=auto[shown]"], "[shown]")
             }
         };
+        // A line in the middle keeps silence visible. Not drawbox: its `replace` crashes here in ffmpeg 5.1.
+        let line = text![";color=c=", color, ":s=", params.count("width"), "x1[line]"];
+        let middle = (params.count("height") - 1) / 2;
+        let graph = text![wave, line, ";", top, "[line]overlay=format=auto:y=", middle];
         let output = Args::default().option("-filter_complex", graph).words(&[
             "-an",
             "-frames:v",
@@ -109,6 +124,14 @@ fn color(name: &'static str) -> &'static str {
         "black" => "0x000000",
         "white" => "0xffffff",
         _ => "0x1c7ed6",
+    }
+}
+
+fn scale(name: &'static str) -> &'static str {
+    match name {
+        "root" => "sqrt",
+        "log" => "log",
+        _ => "lin",
     }
 }
 
