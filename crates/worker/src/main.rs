@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use valet_settings::{EXIT_CONFIG, Layers};
-use valet_worker::{cli, codec, config::Config, keyless, logs, run};
+use valet_worker::{cli, codec, config::Config, harden, keyless, logs, run};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().peekable();
@@ -11,6 +11,10 @@ fn main() -> ExitCode {
     let program = arguments.next();
     if arguments.peek().is_some_and(|word| word == codec::LAUNCH_WORD) {
         return codec::launch(arguments.skip(1));
+    }
+    if let Err(error) = harden::close_memory() {
+        eprintln!("valet-worker: cannot close its memory to others: {error}");
+        return ExitCode::from(70);
     }
     let flags = match cli::parse(program.into_iter().chain(arguments)) {
         Ok(flags) => flags,

@@ -48,6 +48,38 @@ fn it_refuses_a_storage_key_in_its_file() {
     assert!(!finished.stderr.contains(KEY), "{}", finished.stderr);
 }
 
+/// The core limit shows it to every user; to root, whom the kernel lets in everywhere, it alone does.
+#[test]
+fn its_memory_is_closed_to_other_processes_of_its_user() {
+    use std::os::unix::fs::MetadataExt as _;
+    // A broker that never answers keeps it waiting, set up and harmless.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let worker = Program::new(env!("CARGO_BIN_EXE_valet-worker"))
+        .arg("run")
+        .env("VALET_BROKER_URL", format!("amqp://{}/valet", silent.local_addr().unwrap()))
+        .env("VALET_WORKER_SCRATCH", folder.path())
+        .current_dir(folder.path())
+        .start();
+    let limits = format!("/proc/{}/limits", worker.id());
+    valet_testkit::wait_for("the worker to close its memory", PATIENCE, || {
+        let limits = std::fs::read_to_string(&limits).map_err(|error| error.to_string())?;
+        let closed = limits
+            .lines()
+            .any(|line| line.split_whitespace().eq(["Max", "core", "file", "size", "0", "0", "bytes"]));
+        if closed { Ok(()) } else { Err(limits) }
+    });
+    assert!(worker.is_running(), "{}", worker.last_lines());
+    let owner = std::fs::metadata(format!("/proc/{}/mem", worker.id())).unwrap().uid();
+    assert_eq!(owner, 0, "files of an undumpable process belong to root");
+    if rustix::process::geteuid().as_raw() != 0 {
+        assert!(
+            std::fs::read(format!("/proc/{}/environ", worker.id())).is_err(),
+            "its environment can be read"
+        );
+    }
+}
+
 #[test]
 fn it_tells_all_mistakes_at_once() {
     let mistakes = [("VALET_WORKER_SLOTS", "many"), ("VALET_LOG_FORMAT", "xml"), ("AZURE_STORAGE_KEY", KEY)];

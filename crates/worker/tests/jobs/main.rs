@@ -154,7 +154,7 @@ async fn a_message_that_is_no_job_is_reported_by_its_id() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_lets_the_job_in_hand_end() {
     let mut stage = Stage::set().await;
-    stage.storage.put_file(&stage.container, "in.mp4", &media::long_clip(60));
+    stage.storage.put_file(&stage.container, "in.mp4", &media::long_clip(20));
     let worker = stage.worker(&[]);
     let job = stage.submit(&stage.job("h264-720p", "in.mp4", "out.mp4")).await;
     stage.reports_until(job, &worker, |report| report.kind() == ReportKind::Started).await;
