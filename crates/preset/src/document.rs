@@ -12,7 +12,7 @@ const HEAD: &str = "# Presets\n\n\
 A job names a preset, its version and parameters; nothing else of a message reaches ffmpeg. A parameter that\n\
 is left out takes its default. Video never grows, keeps its aspect, comes out upright with square pixels,\n\
 8-bit 4:2:0 and standard dynamic range; titles, places and other metadata of the input are removed.\n\n\
-| preset | what it makes | content type | takes |\n\
+| preset | what it makes | content type | opens |\n\
 |---|---|---|---|\n";
 
 /// The whole document.
@@ -63,9 +63,9 @@ fn running(info: &PresetInfo) -> String {
 fn takes(kind: InputKind) -> &'static str {
     match kind {
         InputKind::Bytes => "any bytes",
-        InputKind::Media => "video, sound",
-        InputKind::Picture => "a picture",
-        InputKind::MediaOrPicture => "video, sound, a picture",
+        InputKind::Media => "files of video or sound",
+        InputKind::Picture => "picture files",
+        InputKind::MediaOrPicture => "files of video, sound or a picture",
     }
 }
 

@@ -27,7 +27,7 @@ impl Preset for Av1Hd {
         &PresetInfo {
             name: "av1-720p",
             version: 1,
-            summary: "AV1 and AAC in MP4, 720p at most: a third of the size of H.264",
+            summary: "AV1 and AAC in MP4, 720p at most: the smallest, slow to make",
             content_type: "video/mp4",
             output_extension: "mp4",
             seekable_output: true,

@@ -27,7 +27,7 @@ impl Preset for H265FullHd {
         &PresetInfo {
             name: "h265-1080p",
             version: 1,
-            summary: "H.265 and AAC in MP4, 1080p at most: half the size of H.264",
+            summary: "H.265 and AAC in MP4, 1080p at most: smaller than H.264, slower to make",
             content_type: "video/mp4",
             output_extension: "mp4",
             seekable_output: true,

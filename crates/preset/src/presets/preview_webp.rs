@@ -1,4 +1,4 @@
-//! `preview-webp`: a few silent seconds as an animated WebP, a third of a GIF's size.
+//! `preview-webp`: a few silent seconds as an animated WebP, finer and smaller than a GIF.
 
 use crate::argv::{Args, Command, text};
 use crate::check::{AudioRule, DurationRule, MediaCheck, MediaRules, SizeRule, VideoRule};

@@ -22,7 +22,7 @@ impl Preset for Vp9Hd {
         &PresetInfo {
             name: "vp9-webm-720p",
             version: 1,
-            summary: "VP9 and Opus in WebM, 720p at most: free of patents, plays in browsers",
+            summary: "VP9 and Opus in WebM, 720p at most: royalty-free, plays in browsers",
             content_type: "video/webm",
             output_extension: "webm",
             seekable_output: true,

@@ -69,7 +69,7 @@ fn thumbnail_of_hdr_has_the_brightness_of_the_same_scene() {
     let sdr = grey(&take("thumbnail", "clip.mp4", json!({ "at_seconds": 0.2 })), (8, 8));
     let mean = |pixels: &[u8]| pixels.iter().map(|pixel| f64::from(*pixel)).sum::<f64>() / 64.0;
     let (hdr, sdr) = (mean(&hdr), mean(&sdr));
-    assert!((hdr - sdr).abs() < 40.0, "mean {hdr} in HDR, {sdr} in SDR");
+    assert!((hdr - sdr).abs() < 15.0, "mean {hdr} in HDR, {sdr} in SDR");
 }
 
 #[test]
