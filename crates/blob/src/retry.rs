@@ -88,13 +88,13 @@ impl<'a> Tries<'a> {
     pub(crate) async fn pause_after(&mut self, failure: Failure) -> Result<(), StorageError> {
         let Failure { error, retry_after, .. } = failure;
         if !error.kind.is_worth_a_pause() {
-            return Err(error);
+            return Err(*error);
         }
         let Some(delay) = self.client.retry().delay(self.attempt, retry_after, fastrand::f64()) else {
-            return Err(error);
+            return Err(*error);
         };
         if !self.leaves_time(delay) {
-            return Err(error);
+            return Err(*error);
         }
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(attempt = self.attempt, delay_ms, "trying again: {error}");

@@ -58,7 +58,7 @@ proptest! {
                 Ok(request) => client.send(request, &subject).await.expect_err("nobody is there"),
             }
         });
-        let text = shown(&failure.error) + &failure.error.advice() + &format!("{failure:?}");
+        let text = shown(&*failure.error) + &failure.error.advice() + &format!("{failure:?}");
         prop_assert!(!text.contains(&secret), "{}", text);
     }
 }

@@ -42,8 +42,16 @@ pub struct StorageError {
     pub code: Option<String>,
     /// Storage's request id, for a support case.
     pub request_id: Option<String>,
+    /// Boxed so that a `Result` stays small.
+    pub(crate) behind: Box<Behind>,
+}
+
+/// What is behind an error, beyond what callers match on.
+#[derive(Debug, Default)]
+pub(crate) struct Behind {
     /// What this very code is known to mean beyond its kind.
     pub(crate) hint: Option<&'static str>,
+    /// The chain below, as text.
     pub(crate) cause: Option<Cause>,
 }
 
@@ -51,7 +59,7 @@ impl StorageError {
     /// What a person should do.
     pub fn advice(&self) -> String {
         let advice = words::advice(&self.kind, self.operation);
-        match self.hint {
+        match self.behind.hint {
             Some(hint) => format!("{advice}; {hint}"),
             None => advice.to_owned(),
         }
@@ -76,6 +84,6 @@ impl fmt::Display for StorageError {
 
 impl Error for StorageError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.cause.as_ref().map(|cause| cause as _)
+        self.behind.cause.as_ref().map(|cause| cause as _)
     }
 }

@@ -5,7 +5,9 @@ use std::{io, time::Duration};
 use jiff::Timestamp;
 use valet_grant::{BlobPath, ReadGrant, Right, Rights, Validity, WriteGrant};
 
-use super::{Cause, Operation, StorageError, StorageErrorKind, answer::Answer, cause, table, table::Meaning};
+use super::{
+    Behind, Cause, Operation, StorageError, StorageErrorKind, answer::Answer, cause, table, table::Meaning,
+};
 use crate::{PUT_BYTES_MAX, http::Refusal};
 
 /// What an operation is about; all that an error needs to know.
@@ -22,7 +24,8 @@ pub(crate) struct Subject {
 /// A failed try: its error, and what the next try needs to know.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    pub(crate) error: StorageError,
+    /// Boxed so that a `Result` stays small.
+    pub(crate) error: Box<StorageError>,
     /// How long storage asked us to wait.
     pub(crate) retry_after: Option<Duration>,
     /// Whether storage may have done what was asked although we cannot know.
@@ -31,7 +34,7 @@ pub(crate) struct Failure {
 
 impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Self {
-        Self { error, retry_after: None, unresolved: false }
+        Self { error: Box::new(error), retry_after: None, unresolved: false }
     }
 }
 
@@ -78,9 +81,13 @@ impl Subject {
             status: None,
             code: None,
             request_id: None,
-            hint: None,
-            cause: None,
+            behind: Box::default(),
         }
+    }
+
+    fn caused(&self, kind: StorageErrorKind, cause: Cause) -> StorageError {
+        let behind = Box::new(Behind { hint: None, cause: Some(cause) });
+        StorageError { behind, ..self.error(kind) }
     }
 
     /// An answer that does not fit the question.
@@ -96,7 +103,7 @@ impl Subject {
     pub(crate) fn scratch(&self, error: &io::Error) -> StorageError {
         let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
         let kind = if full { StorageErrorKind::ScratchFull } else { StorageErrorKind::Scratch };
-        StorageError { cause: Some(Cause::new(error)), ..self.error(kind) }
+        self.caused(kind, Cause::new(error))
     }
 
     /// A request that got no answer.
@@ -116,33 +123,35 @@ impl Subject {
         } else {
             StorageErrorKind::Connection
         };
-        let error = StorageError { cause: Some(Cause::of_request(error)), ..self.error(kind) };
-        Failure { error, retry_after: None, unresolved }
+        let error = self.caused(kind, Cause::of_request(error));
+        Failure { unresolved, ..error.into() }
     }
 
     /// A request whose answer, or whose next bytes, did not come in time.
     pub(crate) fn stalled(&self) -> Failure {
-        Failure { error: self.error(StorageErrorKind::Timeout), retry_after: None, unresolved: true }
+        Failure { unresolved: true, ..self.error(StorageErrorKind::Timeout).into() }
     }
 
     /// A body that ended before its last byte.
     pub(crate) fn ended_early(&self) -> Failure {
-        Failure { error: self.error(StorageErrorKind::Connection), retry_after: None, unresolved: true }
+        Failure { unresolved: true, ..self.error(StorageErrorKind::Connection).into() }
     }
 
     /// A request that storage refused.
     pub(crate) fn answered(&self, answer: Answer, now: Timestamp) -> Failure {
         let row = table::row_for(answer.status, answer.code.as_deref().unwrap_or_default());
         let meaning = row.map_or(Meaning::Unknown, |row| row.meaning);
+        let kind = self.judge(meaning, &answer, now);
+        let retry_after = answer.retry_after;
         let error = StorageError {
             status: Some(answer.status),
-            hint: row.and_then(|row| row.hint),
-            ..self.error(self.judge(meaning, &answer, now))
+            code: answer.code,
+            request_id: answer.request_id,
+            behind: Box::new(Behind { hint: row.and_then(|row| row.hint), cause: None }),
+            ..self.error(kind)
         };
-        let retry_after = answer.retry_after;
-        let error = StorageError { code: answer.code, request_id: answer.request_id, ..error };
         // A busy server says that it did nothing; any other failure of a server leaves that open.
-        Failure { error, retry_after, unresolved: meaning == Meaning::Unavailable }
+        Failure { retry_after, unresolved: meaning == Meaning::Unavailable, ..error.into() }
     }
 
     fn judge(&self, meaning: Meaning, answer: &Answer, now: Timestamp) -> StorageErrorKind {
