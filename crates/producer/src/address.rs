@@ -49,7 +49,7 @@ impl AddressError {
     /// What to do about it.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::NoContainer { .. } => "write container/blob, for example in/holiday.mov",
+            Self::NoContainer { .. } => "write container/blob, for example raw/holiday.mov",
             Self::Container { .. } => "container names have 3 to 63 of a-z, 0-9 and single hyphens",
             Self::Blob { .. } => "rename the blob, or choose another name for the output",
             // A URL may carry a signature: it is not repeated in the message.
@@ -75,7 +75,7 @@ impl BlobAddress {
     /// # Errors
     /// As [`BlobAddress::new`].
     pub fn from_text(text: String) -> Result<Self, AddressError> {
-        if text.contains("://") {
+        if is_url(&text) {
             return Err(AddressError::Url);
         }
         let Some(container_bytes) = text.find('/') else { return Err(AddressError::NoContainer { text }) };
@@ -102,6 +102,11 @@ impl BlobAddress {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+}
+
+/// Whether a text is a URL, or the part of one that carries a signature: it must not be repeated in messages.
+pub(crate) fn is_url(text: &str) -> bool {
+    ["://", "?sig=", "&sig="].iter().any(|part| text.contains(part))
 }
 
 impl FromStr for BlobAddress {

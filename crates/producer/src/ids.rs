@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     const WORK: Work<'_> =
-        Work { input: "in/a.mov", output: "out/{stem}.mp4", preset: "copy", version: 1, params: "{}" };
+        Work { input: "raw/a.mov", output: "out/{stem}.mp4", preset: "copy", version: 1, params: "{}" };
 
     #[test]
     fn the_same_work_under_the_same_key_has_the_same_id() {
@@ -85,13 +85,13 @@ mod tests {
         let ids = [
             repeatable("k", &WORK),
             repeatable("l", &WORK),
-            repeatable("k", &Work { input: "in/b.mov", ..WORK }),
+            repeatable("k", &Work { input: "raw/b.mov", ..WORK }),
             repeatable("k", &Work { output: "out/x.mp4", ..WORK }),
             repeatable("k", &Work { preset: "remux-mp4", ..WORK }),
             repeatable("k", &Work { version: 2, ..WORK }),
             repeatable("k", &Work { params: r#"{"a":1}"#, ..WORK }),
             // Fields are length-prefixed: moving a byte over a border is another work.
-            repeatable("ki", &Work { input: "n/a.mov", ..WORK }),
+            repeatable("kr", &Work { input: "aw/a.mov", ..WORK }),
         ];
         let distinct: std::collections::HashSet<String> = ids.iter().map(ToString::to_string).collect();
         assert_eq!(distinct.len(), ids.len());

@@ -1,6 +1,7 @@
-//! Globs over the blobs of one blob container: `in/**/*.mov`. `*` stays within a folder, `**` does not.
+//! Globs over the blobs of one blob container: `raw/**/*.mov`. `*` stays within a folder, `**` does not.
 //! Must never touch the network: the listing asks [`Pattern::prefix`] and [`Pattern::matches`].
 
+use crate::address::is_url;
 use globset::{GlobBuilder, GlobMatcher};
 use valet_grant::{ContainerNameError, check_container_name};
 
@@ -49,7 +50,7 @@ impl PatternError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::NoContainer { .. } | Self::Container { .. } => {
-                "write container/glob; the container itself is a plain name: in/**/*.mov"
+                "write container/glob; the container itself is a plain name: raw/**/*.mov"
             }
             Self::Glob { .. } => {
                 "globs know * (within a folder), ** (across folders), ?, [a-z] and {mov,mp4}; \
@@ -62,7 +63,8 @@ impl PatternError {
 impl Pattern {
     /// Whether an INPUT is to be read as a glob.
     pub fn is_glob(text: &str) -> bool {
-        text.contains(META)
+        // A URL is no glob, although it has a `?`: it is refused as a name, without being repeated.
+        text.contains(META) && !is_url(text)
     }
 
     /// Parses `container/glob`.
@@ -103,22 +105,22 @@ mod tests {
 
     #[test]
     fn double_star_crosses_folders_and_star_does_not() {
-        let deep = Pattern::parse("in/**/*.mov").unwrap();
+        let deep = Pattern::parse("raw/**/*.mov").unwrap();
         assert!(deep.matches("a.mov") && deep.matches("x/y/a.mov") && !deep.matches("a.mp4"));
-        let flat = Pattern::parse("in/*.mov").unwrap();
+        let flat = Pattern::parse("raw/*.mov").unwrap();
         assert!(flat.matches("a.mov") && !flat.matches("x/a.mov"));
     }
 
     #[test]
     fn the_prefix_is_the_literal_start() {
-        assert_eq!(Pattern::parse("in/raw/2024-*/**").unwrap().prefix(), "raw/2024-");
-        assert_eq!(Pattern::parse("in/**").unwrap().prefix(), "");
+        assert_eq!(Pattern::parse("media/raw/2024-*/**").unwrap().prefix(), "raw/2024-");
+        assert_eq!(Pattern::parse("raw/**").unwrap().prefix(), "");
     }
 
     #[test]
     fn the_container_is_no_glob() {
         assert!(matches!(Pattern::parse("i*/a"), Err(PatternError::Container { .. })));
         assert!(matches!(Pattern::parse("*.mov"), Err(PatternError::NoContainer { .. })));
-        assert!(matches!(Pattern::parse("in/[a"), Err(PatternError::Glob { .. })));
+        assert!(matches!(Pattern::parse("raw/[a"), Err(PatternError::Glob { .. })));
     }
 }

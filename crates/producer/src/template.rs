@@ -1,7 +1,7 @@
 //! Output templates: `out/{path}/{stem}.mp4` → the output of one input. Parsed once, then filled per job.
 //! Must never produce an address that was not checked (the result is a [`BlobAddress`]).
 
-use crate::address::{AddressError, BlobAddress};
+use crate::address::{AddressError, BlobAddress, is_url};
 
 /// What a placeholder stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl Template {
     /// # Errors
     /// Unknown placeholders and unpaired braces.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
-        if text.contains("://") {
+        if is_url(text) {
             return Err(TemplateError::Url);
         }
         let mut pieces = Vec::new();
@@ -187,23 +187,23 @@ mod tests {
 
     #[test]
     fn every_placeholder_is_filled() {
-        assert_eq!(fill("out/{path}/{stem}.{ext}", "in/a/b/c.x.mov"), "out/a/b/c.x.mp4");
-        assert_eq!(fill("out/{preset}/{id}/{name}", "in/a/c.mov"), "out/h264-720p/ID/c.mov");
+        assert_eq!(fill("out/{path}/{stem}.{ext}", "raw/a/b/c.x.mov"), "out/a/b/c.x.mp4");
+        assert_eq!(fill("out/{preset}/{id}/{name}", "raw/a/c.mov"), "out/h264-720p/ID/c.mov");
     }
 
     #[test]
     fn an_empty_path_leaves_no_empty_segment() {
-        assert_eq!(fill("out/{path}/{stem}.mp4", "in/c.mov"), "out/c.mp4");
+        assert_eq!(fill("out/{path}/{stem}.mp4", "raw/c.mov"), "out/c.mp4");
     }
 
     #[test]
     fn doubled_braces_are_literal() {
-        assert_eq!(fill("out/{{x}}{stem}", "in/c.mov"), "out/{x}c");
+        assert_eq!(fill("out/{{x}}{stem}", "raw/c.mov"), "out/{x}c");
     }
 
     #[test]
     fn a_dotfile_has_no_extension() {
-        assert_eq!(fill("out/{stem}", "in/.mov"), "out/.mov");
+        assert_eq!(fill("out/{stem}", "raw/.mov"), "out/.mov");
     }
 
     #[test]

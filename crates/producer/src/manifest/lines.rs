@@ -4,10 +4,11 @@
 use std::io::{self, BufRead};
 
 use super::{LineError, Row};
+use crate::address::is_url;
 use crate::batch::JobRequest;
 
 /// What to do about a line that is no request.
-const ADVICE: &str = "a line is {\"input\":\"in/a.mov\",\"output\":\"out/a.mp4\",\"preset\":\"h264-720p\"}; it may \
+const ADVICE: &str = "a line is {\"input\":\"raw/a.mov\",\"output\":\"out/a.mp4\",\"preset\":\"h264-720p\"}; it may \
      also have params, priority, tags, ttl, wall and etag";
 
 /// Reads JSON lines.
@@ -46,6 +47,8 @@ fn problem(error: &serde_json::Error) -> LineError {
             let expected = text.rsplit_once("expected ").map_or("another type", |(_, expected)| expected);
             format!("a value is not of the right type: expected {expected}")
         }
+        // A field's name is repeated, unless somebody made a grant the name.
+        None if is_url(&text) => "a field has an unknown name".to_owned(),
         None => text,
     };
     // The line's own number is told by the caller; serde counts from 1 within this line.

@@ -199,8 +199,8 @@ mod tests {
     #[test]
     fn both_formats_say_the_same() {
         let csv =
-            "\u{feff}input,output,preset,param.crf,tag.title\nin/a.mov,out/a.mp4,h264-720p,23,\"a, b\"\n";
-        let json = r#"{"input":"in/a.mov","output":"out/a.mp4","preset":"h264-720p","params":{"crf":23},"tags":{"title":"a, b"}}"#;
+            "\u{feff}input,output,preset,param.crf,tag.title\nraw/a.mov,out/a.mp4,h264-720p,23,\"a, b\"\n";
+        let json = r#"{"input":"raw/a.mov","output":"out/a.mp4","preset":"h264-720p","params":{"crf":23},"tags":{"title":"a, b"}}"#;
         let (from_csv, from_json) = (rows(None, csv), rows(None, json));
         assert_eq!((from_csv[0].0, from_json[0].0), (2, 1));
         assert_eq!(from_csv[0].1, from_json[0].1);
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn bad_lines_have_their_numbers_and_stop_nothing() {
         let text =
-            "{\"input\":\"in/a\"}\n\nnot json\n{\"input\":\"in/b\",\"colour\":1}\n{\"input\":\"in/c\"}\n";
+            "{\"input\":\"raw/a\"}\n\nnot json\n{\"input\":\"raw/b\",\"colour\":1}\n{\"input\":\"raw/c\"}\n";
         let rows = rows(Some(Format::JsonLines), text);
         let lines: Vec<_> = rows.iter().map(|(line, row)| (*line, row.is_ok())).collect();
         assert_eq!(lines, [(1, true), (3, false), (4, false), (5, true)]);
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn csv_lines_with_missing_cells_are_bad_and_quoted_line_breaks_count() {
-        let text = "input,output\n\"in/a\nb\",out/a\nin/b\nin/c,out/c\n";
+        let text = "input,output\n\"raw/a\nb\",out/a\nraw/b\nraw/c,out/c\n";
         let rows = rows(Some(Format::Csv), text);
         let lines: Vec<_> = rows.iter().map(|(line, row)| (*line, row.is_ok())).collect();
         assert_eq!(lines, [(2, true), (4, false), (5, true)]);

@@ -14,6 +14,9 @@ use crate::pattern::Pattern;
 /// How long a grant to list holds; each page gets a new one, so that a long listing cannot outlive it.
 const LIST_GRANT_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 
+/// The most blobs that storage gives in one page.
+const PAGE_BLOBS_MAX: u32 = 5_000;
+
 /// Pages of one listing: 20,000 pages of 5,000 blobs, far beyond one submit; ends a server that repeats itself.
 const PAGES_MAX: u32 = 20_000;
 
@@ -37,6 +40,7 @@ pub struct Listing<'a> {
     marker: Option<String>,
     pages: u32,
     unusable: u64,
+    page_blobs: u32,
     done: bool,
 }
 
@@ -60,7 +64,23 @@ pub enum ListingError {
 impl<'a> Listing<'a> {
     /// Begins at the first page. Nothing is asked yet.
     pub fn new(client: &'a StorageClient, signer: &'a Signer, pattern: &'a Pattern) -> Self {
-        Self { client, signer, pattern, marker: None, pages: 0, unusable: 0, done: false }
+        Self {
+            client,
+            signer,
+            pattern,
+            marker: None,
+            pages: 0,
+            unusable: 0,
+            page_blobs: PAGE_BLOBS_MAX,
+            done: false,
+        }
+    }
+
+    /// Asks for smaller pages, 1 to 5,000 blobs each.
+    #[must_use]
+    pub fn with_page_blobs(mut self, page_blobs: u32) -> Self {
+        self.page_blobs = page_blobs.clamp(1, PAGE_BLOBS_MAX);
+        self
     }
 
     /// The matches of the next page, in storage's order (which is the names'); `None` after the last page.
@@ -116,7 +136,7 @@ impl<'a> Listing<'a> {
 
     fn query(&self) -> String {
         let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let mut query = String::from("&restype=container&comp=list");
+        let mut query = format!("&restype=container&comp=list&maxresults={}", self.page_blobs);
         if !self.pattern.prefix().is_empty() {
             query.push_str("&prefix=");
             query.push_str(&encode(self.pattern.prefix()));

@@ -43,10 +43,10 @@ struct Enqueued<'a> {
 
 /// Plans what the options ask for.
 pub(super) async fn plan(context: &Context, what: &What, keep_ids: bool) -> Outcome<Planned> {
+    let planner = Planner::new(what.defaults()?, what.key()?);
     let needs = Needs { broker: !what.dry_run, storage: true, admin: false };
     let config = context.config(needs)?;
     let minter = config.minter()?;
-    let planner = Planner::new(what.defaults()?, what.key()?);
     let mut intake = Intake {
         planner,
         spool: Spool::default(),

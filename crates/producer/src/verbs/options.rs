@@ -15,7 +15,7 @@ use crate::manifest::parameter;
 /// What to submit.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct What {
-    /// The input: container/blob, or a glob such as 'in/**/*.mov' (quote it for the shell)
+    /// The input: container/blob, or a glob such as 'raw/**/*.mov' (quote it for the shell)
     #[arg(value_name = "INPUT", required_unless_present = "manifest", conflicts_with = "manifest")]
     pub(super) input: Option<String>,
     /// The output: container/blob; may hold {path} {stem} {name} {ext} {preset} {id}

@@ -34,7 +34,7 @@ impl Options {
             What::Ls => list(&mut context)?,
             What::Show { name } => {
                 let info = find(&name)?;
-                context.out.value(info, |info| show(info))?;
+                context.out.value(info, show)?;
             }
         }
         context.out.flush()

@@ -32,20 +32,28 @@ pub(crate) struct Options {
 
 const EXAMPLES: &str = "\
 Examples:
-  valet submit in/a.mov out/a.mp4 --preset h264-720p --param crf=20
-  valet submit 'in/**/*.mov' 'out/{path}/{stem}.mp4' --preset h264-720p --wait
+  valet submit raw/a.mov out/a.mp4 --preset h264-720p --param crf=20
+  valet submit 'raw/**/*.mov' 'out/{path}/{stem}.mp4' --preset h264-720p --wait
   valet submit --manifest jobs.jsonl --idempotency-key nightly-2024-05-01
-  valet submit in/a.mov out/a.mp4 -p copy | valet wait -
+  valet submit raw/a.mov out/a.mp4 -p copy | valet wait -
 
-Placeholders of outputs: {path} folder of the input within its container, {name} its file name, {stem} the
-name without extension, {ext} the extension that the preset writes (or the input's own), {preset}, {id}.
+Placeholders of outputs:
+  {path}    the input's folder within its container
+  {name}    its file name
+  {stem}    its file name without extension
+  {ext}     the extension that the preset writes, or the input's own
+  {preset}  the preset's name
+  {id}      the job's id
 
-Manifest lines: {\"input\":\"in/a.mov\",\"output\":\"out/a.mp4\",\"preset\":\"h264-720p@1\",\"params\":{\"crf\":20},
-\"priority\":\"low\",\"tags\":{\"title\":\"42\"},\"ttl\":\"4h\",\"wall\":\"1h\",\"etag\":\"\\\"0x8D…\\\"\"}; in CSV a header names
-the columns input, output, preset, priority, ttl, wall, etag, param.NAME, tag.NAME.
+Lines of a .jsonl manifest have input, and may have output, preset, params, priority, tags, ttl,
+wall and etag:
+  {\"input\":\"raw/a.mov\",\"output\":\"out/a.mp4\",\"preset\":\"h264-720p@1\",\"params\":{\"crf\":20}}
+The header of a .csv manifest names the same columns; params and tags are param.NAME and tag.NAME:
+  input,output,preset,param.crf,tag.title
 
-Job ids are UUIDv7. With --idempotency-key their time is zero and the rest is a hash of the key and of
-input, output, preset and parameters as written: the same line under the same key is the same job.";
+Job ids are UUIDv7. With --idempotency-key their time is zero, and the rest is a hash of the key
+and of input, output, preset and parameters as written: the same line under the same key is the
+same job. Its outputs are created once and never overwritten, so enqueuing it twice is harmless.";
 
 impl Options {
     pub(crate) async fn run(self, context: Context) -> Outcome {

@@ -19,7 +19,7 @@ pub(super) fn complain(place: Place, failure: &Failure, json: bool) {
         return;
     }
     let text = failure.to_string();
-    eprintln!("{place}: {}", text.strip_prefix("valet: ").unwrap_or(&text).replace("\n  next:", "\n  next:"));
+    eprintln!("{place}: {}", text.strip_prefix("valet: ").unwrap_or(&text));
 }
 
 /// A job that would be enqueued.

@@ -49,7 +49,7 @@ enum What {
     },
 }
 
-/// Numbers that an operator may choose.
+/// What an operator may choose.
 #[derive(Debug, Clone, Args)]
 struct Numbers {
     /// Wait before the second attempt
@@ -64,9 +64,16 @@ struct Numbers {
     /// Longest time that a worker may hold a job (RabbitMQ 3.12 and later)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     consumer_timeout: Option<Duration>,
+    /// What the three logins' names begin with; another one for each Valet on the same broker
+    #[arg(long, value_name = "NAME", default_value = "valet")]
+    login_prefix: String,
 }
 
 impl Numbers {
+    fn names(&self) -> LoginNames {
+        LoginNames::with_prefix(&self.login_prefix)
+    }
+
     fn topology(&self) -> Topology {
         let standard = TopologyOptions::default();
         Topology::standard(&TopologyOptions {
@@ -87,9 +94,19 @@ impl Options {
             What::Declare { logins, rotate, numbers } => {
                 let existing = if rotate { Existing::Rotate } else { Existing::Keep };
                 let folder = logins::Folder::open(&logins)?;
-                declare(&mut context, &config, &management, &numbers.topology(), existing, &folder).await
+                let names = numbers.names();
+                let changes = declare(&mut context, &management, &numbers.topology()).await?;
+                let provisioned = management.provision(&names, existing).await;
+                for login in provisioned.map_err(|error| failure(&error))? {
+                    let told = folder.keep(&login, &config)?;
+                    context.out.value(&told, logins::Told::text)?;
+                }
+                if changes == 0 {
+                    tracing::info!("the topology was as it should be");
+                }
+                context.out.flush()
             }
-            What::Check { numbers } => check(&mut context, &management, &numbers.topology()).await,
+            What::Check { numbers } => check(&mut context, &management, &numbers).await,
         }
     }
 }
@@ -121,36 +138,26 @@ pub(super) fn failure(error: &ManagementError) -> Failure {
     Failure::from_error(exit, error).advise(error.advice())
 }
 
-async fn declare(
-    context: &mut Context,
-    config: &Config,
-    management: &Management,
-    topology: &Topology,
-    existing: Existing,
-    folder: &logins::Folder,
-) -> Outcome {
+/// Declares the topology and tells what changed; gives the number of changes.
+async fn declare(context: &mut Context, management: &Management, topology: &Topology) -> Outcome<usize> {
     let mut changes = Vec::new();
     if management.ensure_vhost().await.map_err(|error| failure(&error))? {
         changes.push("created the vhost".to_owned());
     }
     let declared = management.declare(topology).await.map_err(|error| failure(&error))?;
     changes.extend(declared.changes);
-    let logins = management.provision(&LoginNames::default(), existing).await.map_err(|error| failure(&error))?;
     for change in &changes {
         context.out.value(&serde_json::json!({ "change": change }), |_| change.clone())?;
     }
     for note in &declared.notes {
         context.out.value(&serde_json::json!({ "note": note }), |_| format!("note: {note}"))?;
     }
-    for login in &logins {
-        let told = folder.keep(login, config)?;
-        context.out.value(&told, logins::Told::text)?;
-    }
-    context.out.flush()
+    Ok(changes.len())
 }
 
-async fn check(context: &mut Context, management: &Management, topology: &Topology) -> Outcome {
-    let differences = management.check(topology, Some(&LoginNames::default())).await.map_err(|error| failure(&error))?;
+async fn check(context: &mut Context, management: &Management, numbers: &Numbers) -> Outcome {
+    let found = management.check(&numbers.topology(), Some(&numbers.names())).await;
+    let differences = found.map_err(|error| failure(&error))?;
     for difference in &differences {
         let value = serde_json::json!({ "subject": difference.subject, "problem": difference.problem,
                                         "advice": difference.advice,
