@@ -130,6 +130,22 @@ async fn bytes_that_do_not_match_their_md5_are_not_stored() {
     assert!(!storage.exists(&container, "a.mp4"));
 }
 
+/// The content type may come from a message.
+#[tokio::test]
+async fn a_content_type_cannot_smuggle_a_header() {
+    let server = server::Server::start(|_| server::answer("201 Created", &["content-length: 0"], "")).await;
+    let (_folder, path) = scratch();
+    std::fs::write(&path, "ours").unwrap();
+    let honest = spec(&hash_file(&path).await.unwrap());
+    for content_type in ["video/mp4\r\nx-ms-blob-type: AppendBlob", "video/mp4\0", "\n"] {
+        let spec = StoreSpec { content_type: content_type.into(), ..honest.clone() };
+        let grant = writer(made_up_url(&server.origin, "c"));
+        let error = store(&client().0, &grant, &path, &spec).await.unwrap_err();
+        assert!(matches!(error.kind, StorageErrorKind::Unexpected { status: 0, .. }), "{error}");
+    }
+    assert_eq!(server.heads(), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn more_than_one_put_carries_is_refused_before_it_is_sent() {
     let (_folder, path) = scratch();
