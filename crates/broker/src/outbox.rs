@@ -37,6 +37,10 @@ pub(crate) struct Entry {
     pub(crate) taken: Instant,
     /// How often its queue nacked it.
     pub(crate) refusals: u32,
+    /// When the broker first had no queue for it.
+    pub(crate) returned: Option<Instant>,
+    /// It came back from the current try; its ack is still to come, or in the same batch.
+    pub(crate) came_back: bool,
     /// Returned to the window when the entry is settled.
     pub(crate) _permit: OwnedSemaphorePermit,
 }
@@ -86,6 +90,7 @@ impl Outbox {
         while let Some(opened) = self.open().await {
             // Everything unsettled is sent again, oldest first: what was in flight is unknown.
             self.ready = self.entries.keys().copied().collect();
+            self.entries.values_mut().for_each(|entry| entry.came_back = false);
             self.resting.clear();
             if let End::Finished = self.work(&opened).await {
                 break;
@@ -177,11 +182,11 @@ impl Outbox {
         let alone = verdicts.len() + still_flying == 1;
         let mut alive = true;
         for returned in verdicts.iter().filter_map(|(_, verdict)| verdict.returned()) {
-            self.fail_returned(returned);
+            self.mark_returned(returned);
         }
         for (number, verdict) in verdicts {
             match verdict {
-                Verdict::Confirmed { .. } => self.settle(number, Ok(())),
+                Verdict::Confirmed { .. } => self.confirm(number),
                 Verdict::Refused { .. } => self.rest(number),
                 Verdict::Lost(cause) => {
                     if cause.is_amqp_soft_error() {
@@ -195,22 +200,31 @@ impl Outbox {
     }
 
     /// lapin hands a returned message to whichever confirm comes next, which need not be its own
-    /// when the broker confirms several at once. So it is found by its id, and failed before any of
+    /// when the broker confirms several at once. So it is found by its id, and marked before any of
     /// the batch is called confirmed.
-    fn fail_returned(&mut self, returned: &flight::Returned) {
+    fn mark_returned(&mut self, returned: &flight::Returned) {
         let same = |entry: &Entry| {
             entry.message.message_id == returned.message_id
                 && entry.message.exchange == returned.exchange
                 && entry.message.routing_key == returned.routing_key
         };
-        let numbers: Vec<u64> =
-            self.entries.iter().filter(|(_, entry)| same(entry)).map(|(number, _)| *number).collect();
-        for number in numbers {
-            if let Some(entry) = self.entries.remove(&number) {
-                let (message_id, exchange, routing_key) = address(&entry);
-                entry.fail(PublishError::Unroutable { message_id, exchange, routing_key });
-            }
+        for entry in self.entries.values_mut().filter(|entry| same(entry)) {
+            entry.came_back = true;
         }
+    }
+
+    /// The broker acked a message: for good, or because it had dropped it after returning it.
+    fn confirm(&mut self, number: u64) {
+        let Some(entry) = self.entries.get_mut(&number) else { return };
+        if !std::mem::take(&mut entry.came_back) {
+            return self.settle(number, Ok(()));
+        }
+        let since = *entry.returned.get_or_insert_with(Instant::now);
+        if since.elapsed() < self.options.unroutable_patience {
+            return self.rest(number);
+        }
+        let (message_id, exchange, routing_key) = address(entry);
+        self.settle(number, Err(PublishError::Unroutable { message_id, exchange, routing_key }));
     }
 
     fn settle(&mut self, number: u64, outcome: Result<(), PublishError>) {
@@ -263,6 +277,9 @@ impl Outbox {
             let (message_id, exchange, routing_key) = address(&entry);
             let seconds = patience.as_secs();
             let error = match entry.refusals {
+                _ if entry.returned.is_some() => {
+                    PublishError::Unroutable { message_id, exchange, routing_key }
+                }
                 0 => PublishError::Unconfirmed { message_id, seconds },
                 _ => PublishError::Refused { message_id, exchange, routing_key, seconds },
             };

@@ -24,6 +24,9 @@ pub struct PublisherOptions {
     pub confirm_timeout: Duration,
     /// A message that is not confirmed within this, over all reconnects, fails.
     pub patience: Duration,
+    /// A message that reaches no queue is tried again for so long: right after a broker's start a
+    /// stream whose leader is not back yet counts as no queue (seen on 3.10.8).
+    pub unroutable_patience: Duration,
 }
 
 impl PublisherOptions {
@@ -38,7 +41,12 @@ impl PublisherOptions {
 
 impl Default for PublisherOptions {
     fn default() -> Self {
-        Self { window: 64, confirm_timeout: Duration::from_secs(30), patience: Duration::from_secs(120) }
+        Self {
+            window: 64,
+            confirm_timeout: Duration::from_secs(30),
+            patience: Duration::from_secs(120),
+            unroutable_patience: Duration::from_secs(10),
+        }
     }
 }
 
@@ -70,6 +78,8 @@ impl Publisher {
                 done,
                 taken: Instant::now(),
                 refusals: 0,
+                returned: None,
+                came_back: false,
                 _permit: permit,
             };
             // An outbox that is gone drops `done`, which the receipt reports as Closed.

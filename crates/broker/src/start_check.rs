@@ -5,6 +5,7 @@
 
 use crate::{
     ConnectError, Purpose,
+    backoff::Backoff,
     link::{Link, RPC},
     topology::names,
 };
@@ -13,7 +14,8 @@ use lapin::{
     options::{ExchangeDeclareOptions, QueueDeclareOptions},
     types::FieldTable,
 };
-use tokio::time::timeout;
+use std::time::Instant;
+use tokio::time::{sleep, timeout};
 
 #[derive(Clone, Copy)]
 enum Wanted {
@@ -39,7 +41,26 @@ const PRODUCER: &[Wanted] = &[
 ];
 
 /// Looks for everything that `purpose` needs and names all that is missing at once.
+///
+/// A queue that exists but has no leader yet (a broker that was started just now) is waited for,
+/// within the start patience.
 pub(crate) async fn check(link: &Link, purpose: Purpose) -> Result<(), ConnectError> {
+    let begun = Instant::now();
+    let mut backoff = Backoff::default();
+    loop {
+        let outcome = look(link, purpose).await;
+        let wait = backoff.next_wait();
+        match outcome {
+            Err(ConnectError::Refused { .. }) if begun.elapsed() + wait < link.config().start_patience => {
+                tracing::info!("a queue is not up yet, looking again");
+                sleep(wait).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn look(link: &Link, purpose: Purpose) -> Result<(), ConnectError> {
     let wanted = match purpose {
         Purpose::Worker => WORKER,
         Purpose::Producer => PRODUCER,
@@ -88,9 +109,16 @@ async fn declare_passively(channel: &Channel, wanted: Wanted) -> lapin::Result<(
     }
 }
 
-/// 404: no such queue or exchange.
+/// No such queue or exchange. The broker says 404 as well of a durable queue whose node or leader is
+/// "down or inaccessible", which passes by itself.
 pub(crate) fn is_not_found(error: &lapin::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ProtocolError(amqp) if amqp.get_id() == 404)
+    matches!(error.kind(), ErrorKind::ProtocolError(amqp)
+        if amqp.get_id() == 404 && !amqp.get_message().as_str().contains("inaccessible"))
+}
+
+/// The login may not do this.
+pub(crate) fn is_refused(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(amqp) if amqp.get_id() == 403)
 }
 
 impl std::fmt::Display for Wanted {

@@ -37,7 +37,7 @@ async fn a_job_that_kills_its_workers_ends_in_dead() {
         drop(delivery);
     }
     site.depth("dead", 1).await;
-    assert_eq!(site.vhost.queue_depth("jobs.r0"), Some(0));
+    site.depth("jobs.r0", 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,7 +84,7 @@ async fn a_slot_holds_the_job_it_works_on_and_no_other() {
     let (_one, mut busy) = site.feed().await;
     // Idle first, so that the job is pushed by a consumer and not pulled.
     let (first, ()) = tokio::join!(next(&mut busy), async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        site.consumers(1).await;
         submit(&producer, "first").await;
     });
     for number in 0..5 {

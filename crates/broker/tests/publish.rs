@@ -31,7 +31,9 @@ async fn properties_arrive_as_sent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unroutable_message_fails_alone_among_many() {
     let site = Site::shared().await;
-    let publisher = site.producer().await.publisher_with(PublisherOptions::bulk());
+    let options =
+        PublisherOptions { unroutable_patience: Duration::from_secs(1), ..PublisherOptions::bulk() };
+    let publisher = site.producer().await.publisher_with(options);
     let mut receipts = Vec::new();
     for number in 0..400 {
         let mut message = job(&format!("id-{number}"));
@@ -111,4 +113,19 @@ async fn flush_waits_for_all_and_close_fails_the_rest() {
     session.close().await;
     let late = publisher.publish(job("late")).await.await;
     assert!(matches!(late, Err(PublishError::Closed { .. })), "{late:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_binding_that_comes_late_is_waited_for() {
+    let site = Site::shared().await;
+    let bindings = format!("/api/bindings/{}/e/jobs/q/jobs.r0", site.vhost.name());
+    site.broker.api("DELETE", &format!("{bindings}/r0"), None);
+    let session = site.producer().await;
+    let waiting = session.publisher().publish(job("early")).await;
+    tokio::pin!(waiting);
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut waiting).await;
+    assert!(early.is_err(), "nothing can have confirmed it: {early:?}");
+    site.broker.api("POST", &bindings, Some(json!({ "routing_key": "r0" })));
+    waiting.await.expect("there is a queue now");
+    site.depth("jobs.r0", 1).await;
 }

@@ -40,7 +40,7 @@ async fn a_worker_cannot_publish_jobs() {
         let refused = session.publisher().publish(Outgoing::new(exchange, key, "m", b"{}")).await.await;
         assert!(matches!(&refused, Err(PublishError::Denied { .. })), "{exchange}/{key}: {refused:?}");
     }
-    assert_eq!(site.vhost.queue_depth("jobs.r0"), Some(0));
+    site.depth("jobs.r0", 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 use crate::{
     delivery::number,
     link::{Link, Opened, RPC},
+    start_check::{is_not_found, is_refused},
     topology::names::EVENTS_LOG,
 };
 use futures::StreamExt;
@@ -32,7 +33,7 @@ pub(super) struct Attached {
 
 pub(super) enum Fault {
     Closed,
-    /// 403 or 404.
+    /// No right, or no such queue.
     Denied(lapin::Error),
     Broker(lapin::Error),
     Silent(u64),
@@ -44,9 +45,10 @@ pub(super) async fn attach(link: &Link, offset: AMQPValue, prefetch: u16) -> Res
     let consumer = timeout(RPC, consume(&channel, offset, prefetch))
         .await
         .map_err(|_| Fault::Silent(generation))?
-        .map_err(
-            |error| if error.is_amqp_soft_error() { Fault::Denied(error) } else { Fault::Broker(error) },
-        )?;
+        .map_err(|error| match is_refused(&error) || is_not_found(&error) {
+            true => Fault::Denied(error),
+            false => Fault::Broker(error),
+        })?;
     Ok(Attached { generation, _channel: channel, consumer, unacked: 0, last: None })
 }
 

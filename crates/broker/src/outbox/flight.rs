@@ -77,7 +77,7 @@ impl Flights {
     }
 
     /// Waits for at least one verdict, then takes all that are there. All, since a message's return
-    /// may be attached to an earlier confirm of the same batch (see `fail_returned`).
+    /// may be attached to an earlier confirm of the same batch (see `mark_returned`).
     pub(super) async fn landed(&mut self) -> Vec<(u64, Verdict)> {
         let mut verdicts = Vec::new();
         verdicts.extend(self.flying.next().await);

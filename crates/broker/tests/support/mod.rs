@@ -77,7 +77,16 @@ impl<'a> Site<'a> {
         (session, feed)
     }
 
-    /// Waits until a queue holds `count` messages, as a passive declare sees it.
+    /// Waits until so many consumers are on the vhost's queues.
+    pub async fn consumers(&self, count: usize) {
+        eventually(&format!("{count} consumers"), async || {
+            let found = self.broker.api("GET", &format!("/api/consumers/{}", self.vhost.name()), None);
+            if found.as_array().map(Vec::len) == Some(count) { Ok(()) } else { Err(found) }
+        })
+        .await;
+    }
+
+    /// Waits until a queue holds `count` messages, ready or in hand.
     pub async fn depth(&self, queue: &'static str, count: u64) {
         eventually(&format!("{count} messages in {queue}"), async || {
             let found = self.vhost.queue_depth(queue);

@@ -1,0 +1,156 @@
+//! Reports can be replayed from any place, and the reader knows when it has caught up.
+
+mod support;
+
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+use support::{PATIENCE, Site};
+use tokio::time::timeout;
+use valet_broker::{EventLog, EventsError, LogItem, Outgoing, Session, Start};
+use valet_protocol::{Accepted, JobId, Lane, Report, ReportData, WorkerName};
+
+fn report(number: u32) -> Report {
+    Report {
+        job: JobId::from_uuid(uuid::Uuid::now_v7()).expect("a version 7 id"),
+        lane: Lane::default(),
+        attempt: number + 1,
+        worker: WorkerName::from("test-worker"),
+        time: Timestamp::now(),
+        data: ReportData::Accepted(Accepted {}),
+    }
+}
+
+async fn tell(worker: &Session, numbers: std::ops::Range<u32>) {
+    let publisher = worker.publisher();
+    let mut receipts = Vec::new();
+    for number in numbers {
+        let report = report(number);
+        let event = report.to_event();
+        let mut message = Outgoing::new("events", report.routing_key(), report.id(), &event.body);
+        message.content_type = Some(event.content_type);
+        message.headers = event.headers;
+        receipts.push(publisher.publish(message).await);
+    }
+    for receipt in receipts {
+        receipt.await.expect("reports are confirmed");
+    }
+}
+
+/// Attempts (which number the reports here) until caught up.
+async fn until_caught_up(log: &mut EventLog) -> Vec<u32> {
+    let mut attempts = Vec::new();
+    loop {
+        match timeout(PATIENCE, log.next()).await.expect("the log goes on").unwrap() {
+            LogItem::Report { report, .. } => attempts.push(report.attempt),
+            LogItem::CaughtUp => return attempts,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+async fn next_attempt(log: &mut EventLog) -> u32 {
+    match timeout(PATIENCE, log.next()).await.expect("the log goes on").unwrap() {
+        LogItem::Report { report, .. } => report.attempt,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_gives_everything_once_and_then_follows() {
+    let site = Site::shared().await;
+    let (worker, producer) = (site.worker().await, site.producer().await);
+    tell(&worker, 0..1000).await;
+    let mut log = EventLog::replay(&producer, Start::First);
+    assert_eq!(until_caught_up(&mut log).await, (1..=1000).collect::<Vec<_>>());
+    tell(&worker, 1000..1001).await;
+    assert_eq!(next_attempt(&mut log).await, 1001);
+    // A second reader sees the same.
+    let mut other = EventLog::replay(&producer, Start::Offset(990));
+    assert_eq!(until_caught_up(&mut other).await, (991..=1001).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn next_is_attached_before_it_says_so() {
+    let site = Site::shared().await;
+    let (worker, producer) = (site.worker().await, site.producer().await);
+    for number in 0..3 {
+        // On an empty log, and on one that has reports already.
+        let mut log = EventLog::replay(&producer, Start::Next);
+        assert_eq!(until_caught_up(&mut log).await, Vec::<u32>::new());
+        tell(&worker, number..number + 1).await;
+        assert_eq!(next_attempt(&mut log).await, number + 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_can_start_at_a_time() {
+    let site = Site::shared().await;
+    let (worker, producer) = (site.worker().await, site.producer().await);
+    tell(&worker, 0..5).await;
+    let hour = SignedDuration::from_hours(1);
+    let mut past = EventLog::replay(&producer, Start::Since(Timestamp::now() - hour));
+    assert_eq!(until_caught_up(&mut past).await, (1..=5).collect::<Vec<_>>());
+    let mut future = EventLog::replay(&producer, Start::Since(Timestamp::now() + hour));
+    assert_eq!(until_caught_up(&mut future).await, Vec::<u32>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_report_is_named_and_skipped() {
+    let site = Site::shared().await;
+    let (worker, producer) = (site.worker().await, site.producer().await);
+    let key = report(0).routing_key();
+    worker.publisher().publish(Outgoing::new("events", key, "m", b"?")).await.await.unwrap();
+    tell(&worker, 1..2).await;
+    let mut log = EventLog::replay(&producer, Start::First);
+    let first = timeout(PATIENCE, log.next()).await.unwrap().unwrap();
+    assert!(
+        matches!(&first, LogItem::Malformed { offset: 0, problem } if problem.contains("cloudEvents")),
+        "{first:?}"
+    );
+    assert_eq!(until_caught_up(&mut log).await, vec![2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_skips_and_repeats_nothing() {
+    let site = Site::shared().await;
+    let (worker, producer) = (site.worker().await, site.producer().await);
+    tell(&worker, 0..10).await;
+    let mut log = EventLog::replay(&producer, Start::First);
+    assert_eq!(until_caught_up(&mut log).await.len(), 10);
+    support::eventually("the connections are listed", async || {
+        match site.broker.close_connections(&site.vhost) {
+            0 => Err("none yet"),
+            _ => Ok(()),
+        }
+    })
+    .await;
+    tell(&worker, 10..20).await;
+    for number in 11..=20 {
+        assert_eq!(next_attempt(&mut log).await, number);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_wait_loses_no_report() {
+    let site = Site::shared().await;
+    let (worker, producer) = (site.worker().await, site.producer().await);
+    tell(&worker, 0..300).await;
+    let mut log = EventLog::replay(&producer, Start::First);
+    let mut seen = Vec::new();
+    while seen.len() < 300 {
+        match timeout(Duration::from_micros(fastrand::u64(0..800)), log.next()).await {
+            Ok(Ok(LogItem::Report { report, .. })) => seen.push(report.attempt),
+            Ok(Ok(LogItem::CaughtUp)) | Err(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(seen, (1..=300).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_may_not_read_the_log() {
+    let site = Site::shared().await;
+    let worker = site.worker().await;
+    let refused = EventLog::replay(&worker, Start::First).next().await;
+    assert!(matches!(refused, Err(EventsError::Denied { .. })), "{refused:?}");
+}
