@@ -1,0 +1,117 @@
+//! Storage or broker goes away and comes back: jobs wait, nothing is lost, nothing is done twice.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use valet_testkit::{Broker, Fault, FaultProxy, Storage, media, wait_for};
+
+use crate::stage::{COMMAND_TIMEOUT, Stage};
+
+#[test]
+fn storage_that_answers_503_for_a_while_only_delays_a_job() {
+    let storage = Storage::shared();
+    let proxy = FaultProxy::start(storage.address());
+    let stage = Stage::on(Broker::shared(), storage).through(&proxy.url(&storage.endpoint()));
+    let _worker = stage.worker();
+    let input = stage.put("input", "some bytes");
+    proxy.times(3, Fault::busy());
+    let end = stage.run(0, &input, &stage.target("output"), &["--preset", "copy"]);
+    assert_eq!(end["state"], "succeeded", "{end:#}");
+    assert_eq!(end["attempt"], 1, "a short outage is ridden out within the attempt: {end:#}");
+    assert_eq!(stage.storage.get(&stage.output, "output"), b"some bytes");
+}
+
+#[test]
+fn a_connection_cut_in_the_middle_of_the_input_is_resumed() {
+    let storage = Storage::shared();
+    let proxy = FaultProxy::start(storage.address());
+    let stage = Stage::on(Broker::shared(), storage).through(&proxy.url(&storage.endpoint()));
+    let _worker = stage.worker();
+    let bytes: Vec<u8> = (0..20_u32 << 20).map(|at| u8::try_from(at % 251).expect("below 251")).collect();
+    let input = stage.put("input", &bytes);
+    proxy.next(Fault::CutAfter(3 << 20));
+    let end = stage.run(0, &input, &stage.target("output"), &["--preset", "copy"]);
+    assert_eq!(end["attempt"], 1, "{end:#}");
+    assert!(stage.storage.get(&stage.output, "output") == bytes, "the output is byte for byte the input");
+}
+
+#[test]
+fn a_lost_answer_to_the_store_is_reported_as_such_and_verified() {
+    let storage = Storage::shared();
+    let proxy = FaultProxy::start(storage.address());
+    let stage = Stage::on(Broker::shared(), storage).through(&proxy.url(&storage.endpoint()));
+    let _worker = stage.worker();
+    let input = stage.put("input", "some bytes");
+    proxy.next_method("PUT", Fault::DropResponse);
+    let end = stage.run(0, &input, &stage.target("output"), &["--preset", "copy"]);
+    assert_eq!(end["output"]["stored"], "exists-after-own-attempt", "{end:#}");
+    assert_eq!(end["output"]["verified"], true, "the producer may read, so it has compared: {end:#}");
+    assert_eq!(proxy.count("PUT"), 2, "one lost, one refused");
+}
+
+#[test]
+fn storage_that_stays_away_means_a_retry_and_not_a_failure() {
+    let storage = Storage::shared();
+    let proxy = FaultProxy::start(storage.address());
+    let stage = Stage::declared(Broker::shared(), storage, &["--retry-1", "2s", "--retry-2", "2s"]);
+    let stage = stage.through(&proxy.url(&storage.endpoint()));
+    let _worker = stage.worker();
+    let input = stage.put("input", "some bytes");
+    proxy.always(Fault::Refuse);
+    let id = stage.submit(&input, &stage.target("output"), &["--preset", "copy"]);
+    wait_for("a report that the job is retried", COMMAND_TIMEOUT, || {
+        let reports = stage.reports(&id);
+        let retried = reports.iter().find(|report| kind(report) == "retrying").cloned();
+        retried.ok_or_else(|| format!("{reports:?}"))
+    });
+    proxy.heal();
+    let end = stage.wait(0, &id);
+    assert_eq!(end["state"], "succeeded", "{end:#}");
+    assert!(end["attempt"].as_u64().is_some_and(|attempt| attempt > 1), "{end:#}");
+}
+
+#[test]
+fn heavy_a_broker_that_is_killed_and_restarted_loses_no_job() {
+    let broker = Broker::start();
+    let storage = Storage::shared();
+    let stage = Stage::on(&broker, storage);
+    let worker = stage.worker();
+    let input = stage.put("clip.mp4", media::bytes("clip.mp4"));
+    let ids: Vec<String> = (0..5)
+        .map(|number| {
+            stage.submit(&input, &stage.target(&format!("{number}.mp4")), &["--preset", "h264-720p"])
+        })
+        .collect();
+    broker.kill();
+    wait_for("the worker to notice", Duration::from_secs(60), || {
+        let said = worker.stderr();
+        if said.contains("broker") { Ok(()) } else { Err(said) }
+    });
+    broker.restart();
+    for id in &ids {
+        let end = stage.wait(0, id);
+        assert_eq!(end["state"], "succeeded", "{end:#}\n{}", worker.stderr());
+    }
+    assert_eq!(stage.storage.list(&stage.output).len(), ids.len());
+    assert!(stage.dead().is_empty(), "{:?}", stage.dead());
+}
+
+#[test]
+fn heavy_submitting_while_the_broker_is_down_says_so_and_loses_nothing() {
+    let broker = Broker::start();
+    let stage = Stage::on(&broker, Storage::shared());
+    let input = stage.put("input", "some bytes");
+    broker.stop();
+    let output = stage.target("output");
+    let refused = stage.valet().args(["submit", &input, &output, "--preset", "copy"]).run(COMMAND_TIMEOUT);
+    let refused = refused.expect_code(69);
+    assert!(refused.stderr.contains("broker"), "{}", refused.stderr);
+    broker.restart();
+    let _worker = stage.worker();
+    let end = stage.run(0, &input, &output, &["--preset", "copy"]);
+    assert_eq!(end["state"], "succeeded", "{end:#}");
+}
+
+fn kind(report: &Value) -> &str {
+    report["type"].as_str().and_then(|kind| kind.rsplit('.').next()).unwrap_or_default()
+}
