@@ -240,7 +240,7 @@ impl Outbox {
             self.careful_until = self.next - 1;
         } else if let Some(entry) = self.entries.remove(&number) {
             let (message_id, exchange, routing_key) = address(&entry);
-            entry.fail(PublishError::Denied { message_id, exchange, routing_key, cause });
+            entry.fail(PublishError::Denied { message_id, exchange, routing_key, cause: Box::new(cause) });
         }
     }
 

@@ -152,7 +152,7 @@ pub enum PublishError {
         routing_key: String,
         /// The broker's words.
         #[source]
-        cause: lapin::Error,
+        cause: Box<lapin::Error>,
     },
     /// Not confirmed within the patience set. It may or may not be on the broker.
     #[error("message {message_id} was not confirmed within {seconds} s")]

@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn a_ca_file_without_certificates_is_refused() {
         let config = TlsConfig { ca_pem: Some("# nothing\n".into()), ..TlsConfig::default() };
-        let error = connector(&config).err().expect("trusting nobody is a mistake");
+        let Err(error) = connector(&config) else { panic!("trusting nobody is a mistake") };
         assert!(error.to_string().contains("CA file holds no certificate"), "{error}");
     }
 

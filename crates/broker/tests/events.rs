@@ -1,4 +1,5 @@
 //! Reports can be replayed from any place, and the reader knows when it has caught up.
+#![allow(clippy::unwrap_used, reason = "a test has nobody to return an error to")]
 
 mod support;
 
@@ -40,7 +41,7 @@ async fn tell(worker: &Session, numbers: std::ops::Range<u32>) {
 async fn until_caught_up(log: &mut EventLog) -> Vec<u32> {
     let mut attempts = Vec::new();
     loop {
-        match timeout(PATIENCE, log.next()).await.expect("the log goes on").unwrap() {
+        match timeout(PATIENCE, log.next()).await.expect("the log goes on").expect("the log can be read") {
             LogItem::Report { report, .. } => attempts.push(report.attempt),
             LogItem::CaughtUp => return attempts,
             other => panic!("{other:?}"),
@@ -49,7 +50,7 @@ async fn until_caught_up(log: &mut EventLog) -> Vec<u32> {
 }
 
 async fn next_attempt(log: &mut EventLog) -> u32 {
-    match timeout(PATIENCE, log.next()).await.expect("the log goes on").unwrap() {
+    match timeout(PATIENCE, log.next()).await.expect("the log goes on").expect("the log can be read") {
         LogItem::Report { report, .. } => report.attempt,
         other => panic!("{other:?}"),
     }

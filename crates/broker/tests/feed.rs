@@ -1,4 +1,5 @@
 //! Jobs go through the stages by dead-lettering alone, one at a time for each slot.
+#![allow(clippy::unwrap_used, reason = "a test has nobody to return an error to")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! A job held for longer than the broker allows is taken back, and the holder learns of it.
+#![allow(clippy::unwrap_used, reason = "a test has nobody to return an error to")]
 
 mod support;
 

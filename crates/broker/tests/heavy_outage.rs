@@ -1,4 +1,5 @@
 //! The broker dies in the middle of everything: nothing confirmed is lost, and nothing hangs.
+#![allow(clippy::unwrap_used, reason = "a test has nobody to return an error to")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! TLS: a given CA is trusted alone, the platform's store only without one, and a client certificate
 //! is a login.
+#![allow(clippy::unwrap_used, reason = "a test has nobody to return an error to")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! A receipt is good only for a message that the broker has taken responsibility for.
+#![allow(clippy::unwrap_used, reason = "a test has nobody to return an error to")]
 
 mod support;
 

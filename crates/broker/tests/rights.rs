@@ -1,4 +1,5 @@
 //! A stolen worker login can enqueue nothing, declare nothing and read nothing but jobs.
+#![allow(clippy::unwrap_used, reason = "a test has nobody to return an error to")]
 
 mod support;
 

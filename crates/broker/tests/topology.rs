@@ -1,4 +1,5 @@
 //! The topology can be declared over and over, and every difference from it is named.
+#![allow(clippy::unwrap_used, reason = "a test has nobody to return an error to")]
 
 mod support;
 
