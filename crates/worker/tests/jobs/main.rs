@@ -6,7 +6,7 @@ mod stage;
 use std::path::Path;
 
 use valet_protocol::{Failed, JobId, Reason, Report, ReportData, ReportKind, Stored, Success};
-use valet_testkit::{Process, media, wait_for};
+use valet_testkit::{Broker, Process, media, wait_for};
 
 use stage::{PATIENCE, Stage, kinds};
 
@@ -205,6 +205,29 @@ async fn a_killed_worker_leaves_no_codec_and_the_next_one_sweeps_and_finishes() 
     assert_no_codec(stage.scratch.path());
     second.terminate(PATIENCE);
     assert_empty(stage.scratch.path());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_the_broker_takes_back_is_given_up_and_taken_anew() {
+    let mut stage = Stage::set().await;
+    let worker = stage.worker(&[]);
+    long_job(&mut stage, &worker).await;
+    wait_for("the connections to be cut", PATIENCE, || {
+        match Broker::shared().close_connections(&stage.vhost) {
+            0 => Err("none is listed yet"),
+            _ => Ok(()),
+        }
+    });
+    wait_for("the worker to give up, and to take the job again", PATIENCE, || {
+        let log = worker.stderr();
+        let taken = log.matches("took a job").count();
+        if log.contains("gave the job up") && taken == 2 { Ok(()) } else { Err(log) }
+    });
+    // The first run's codec is gone, and only the second one's works.
+    wait_for("one codec", PATIENCE, || match processes_with(&stage.scratch.path().to_string_lossy()) {
+        codecs if codecs.len() == 1 => Ok(()),
+        codecs => Err(format!("{codecs:?}")),
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]
