@@ -4,7 +4,7 @@ use valet_mint::{Account, AccountKey, Signer};
 use valet_producer::pattern::Pattern;
 use valet_producer::storage::{Listing, StorageClient};
 
-use crate::site::{Site, runtime};
+use crate::site::{Site, TIMEOUT, runtime};
 
 #[test]
 fn a_glob_enqueues_each_match_once_and_pins_it() {
@@ -25,11 +25,23 @@ fn a_glob_enqueues_each_match_once_and_pins_it() {
     assert_eq!(outputs, expected.map(|name| format!("\"{}/{name}\"", site.container)));
     site.wait_for_depth("jobs.r0", 3);
     let colliding = site.valet(&format!("submit {0}/**/*.mov {0}/out/same.mp4 -p copy", site.container));
-    let colliding = colliding.run(crate::site::TIMEOUT).expect_code(65);
+    let colliding = colliding.run(TIMEOUT).expect_code(65);
     assert!(colliding.stderr.contains("nothing was enqueued"), "{}", colliding.stderr);
     let nothing = site.valet(&format!("submit {0}/**/*.mkv {0}/out/{{name}} -p copy", site.container));
-    nothing.run(crate::site::TIMEOUT).expect_code(65);
+    nothing.run(TIMEOUT).expect_code(65);
     site.wait_for_depth("jobs.r0", 3);
+}
+
+#[test]
+fn a_key_that_storage_refuses_ends_with_77() {
+    let site = Site::new();
+    let other = "b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIgb3RoZQ==";
+    let line = format!("submit {0}/*.mov {0}/out/{{name}} -p copy", site.container);
+    let refused = site.valet(&line).env("VALET_STORAGE_ACCOUNT_KEY", other).run(TIMEOUT).expect_code(77);
+    assert!(refused.stderr.contains("403") && refused.stderr.contains("rotated"), "{}", refused.stderr);
+    let nowhere =
+        site.valet("submit no-such-container/*.mov out/{name} -p copy").run(TIMEOUT).expect_code(65);
+    assert!(nowhere.stderr.contains("404"), "{}", nowhere.stderr);
 }
 
 #[test]

@@ -2,17 +2,21 @@
 //! before: a worker may write to the queue dead, so a letter alone is no reason to hand out rights.
 
 use clap::Args;
-use valet_broker::{DeadLetter, DeadQueue};
+use valet_broker::{DeadLetter, DeadQueue, EventLog, Session, Start};
+use valet_protocol::JobId;
 
 use super::{Selection, dead_failure, open, queue_name};
 use crate::config::Needs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::follow::{Change, Watch};
 use crate::output::safe;
 use crate::replay::{ReplayError, plan_again};
 use crate::submit::{SubmitError, Submitter};
-use crate::verbs::options::duration;
+use crate::verbs::ending;
+use crate::verbs::options::{Patience, duration};
+use crate::verify::Verifier;
 
 /// Enqueue dead letters again with new grants
 ///
@@ -29,6 +33,11 @@ pub(super) struct Options {
     /// Say what would be enqueued and what would be refused; change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Wait until the replayed jobs have ended, and print how
+    #[arg(long, conflicts_with = "dry_run")]
+    wait: bool,
+    #[command(flatten)]
+    patience: Patience,
 }
 
 impl Options {
@@ -37,41 +46,53 @@ impl Options {
         let config = context.config(Needs { broker: true, storage: true, admin: false })?;
         let minter = config.minter()?;
         let session = config.session().await?;
-        let submitter = Submitter::new(session.clone(), minter);
+        // Opened first: what the log says of these jobs from before is their old end, and does not count.
+        let mut watch = if self.wait { Some(open_watch(&session).await?) } else { None };
+        let submitter = Submitter::new(session.clone(), minter.clone());
         let mut refused = 0_u64;
         for queue in self.selection.queue.list() {
             let mut letters = open(&session, *queue).await?;
             while let Some(letter) = letters.next().await.map_err(|error| dead_failure(&error))? {
-                if chosen.takes(&letter) && !self.replay(&mut context, &submitter, letter, *queue).await? {
-                    refused += 1;
+                if !chosen.takes(&letter) {
+                    continue;
+                }
+                match self.replay(&mut context, &submitter, letter, *queue).await? {
+                    Some(id) => watch.iter_mut().for_each(|watch| watch.add(id)),
+                    None => refused += 1,
                 }
             }
             letters.close().await.map_err(|error| dead_failure(&error))?;
         }
-        session.close().await;
         context.out.flush()?;
+        let ended = match watch {
+            Some(watch) => {
+                ending::wait(&mut context, watch, Some(Verifier::new(minter)?), self.patience.timeout).await
+            }
+            None => Ok(()),
+        };
+        session.close().await;
         chosen.all_met()?;
         match refused {
-            0 => Ok(()),
+            0 => ended,
             count => Err(Failure::new(Exit::Data, format!("{count} dead letters were refused"))
                 .advise("see each above; drop them with `valet dead drop`, or submit those jobs anew")),
         }
     }
 
-    /// Replays one letter; false if it was refused.
+    /// Replays one letter and gives its job; none if it was refused.
     async fn replay(
         &self,
         context: &mut Context,
         submitter: &Submitter,
         letter: DeadLetter,
         queue: DeadQueue,
-    ) -> Outcome<bool> {
+    ) -> Outcome<Option<JobId>> {
         let ttl = self.ttl.map(|ttl| ttl.as_secs());
         let plan = match plan_again(submitter.minter().signer(), &letter, ttl) {
             Ok(plan) => plan,
             Err(error) => {
                 complain(context, &letter, &error);
-                return Ok(false);
+                return Ok(None);
             }
         };
         if !self.dry_run {
@@ -89,8 +110,15 @@ impl Options {
         let text = format!("{}  {done}  {} -> {}", plan.id, safe(plan.input.as_str()), safe(plan.output.as_str()));
         context.out.value(&value, |_| text)?;
         context.out.flush()?;
-        Ok(true)
+        Ok(Some(plan.id))
     }
+}
+
+/// A watch of no job yet, in which only reports from now on count.
+async fn open_watch(session: &Session) -> Outcome<Watch> {
+    let mut watch = Watch::new(EventLog::replay(session, Start::Next), []);
+    while !matches!(ending::next_or_fail(&mut watch).await?, Change::CaughtUp) {}
+    Ok(watch)
 }
 
 fn complain(context: &Context, letter: &DeadLetter, error: &ReplayError) {
