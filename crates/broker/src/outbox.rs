@@ -8,10 +8,9 @@ mod flight;
 
 use crate::{
     Outgoing, PublishError, PublisherOptions,
-    link::{Link, Opened, RPC},
+    link::{Link, Opened},
 };
-use flight::{Flights, Verdict};
-use lapin::options::ConfirmSelectOptions;
+use flight::{Flights, Verdict, open_confirmed};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -19,7 +18,7 @@ use std::{
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc, oneshot},
-    time::{interval, sleep, timeout},
+    time::{interval, sleep},
 };
 
 /// How often ages are looked at. Coarse: limits are tens of seconds.
@@ -298,14 +297,4 @@ impl Entry {
 fn address(entry: &Entry) -> (String, String, String) {
     let message = &entry.message;
     (message.message_id.clone(), message.exchange.clone(), message.routing_key.clone())
-}
-
-async fn open_confirmed(link: &Link) -> Option<Opened> {
-    loop {
-        let opened = link.channel().await.ok()?;
-        match timeout(RPC, opened.channel.confirm_select(ConfirmSelectOptions::default())).await {
-            Ok(Ok(())) => return Some(opened),
-            Ok(Err(_)) | Err(_) => link.suspect(opened.generation, "confirm mode was not granted").await,
-        }
-    }
 }

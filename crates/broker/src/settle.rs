@@ -13,10 +13,7 @@ use crate::{
 use lapin::options::{BasicAckOptions, BasicNackOptions, BasicRejectOptions};
 use std::time::Duration;
 use tokio::time::timeout;
-use valet_protocol::{Reason, amqp};
-
-/// Longest detail in a header, in bytes: AMQP puts all headers into one frame of 128 KiB.
-const DETAIL_BYTES_MAX: usize = 2048;
+use valet_protocol::{Detail, Reason, amqp};
 
 /// What the worker decided. The decision is the worker's; this crate only carries it out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,17 +26,18 @@ pub enum Disposition {
     DeadLetter {
         /// Stable code.
         reason: Reason,
-        /// For people; never a grant. Cut at 2 KiB.
+        /// For people; never a grant. Cut to the limit of [`Detail`].
         detail: String,
     },
     /// The grants died first: to `expired`, for re-minting.
     Expired {
         /// Stable code.
         reason: Reason,
-        /// For people; never a grant. Cut at 2 KiB.
+        /// For people; never a grant. Cut to the limit of [`Detail`].
         detail: String,
     },
-    /// Not by this worker (drain): back to the same queue at once.
+    /// Not by this worker (drain): back to the same queue at once. Up to RabbitMQ 4.2 this counts as a
+    /// return against the stage's delivery limit (from 4.3 on it does not).
     HandBack,
 }
 
@@ -151,7 +149,8 @@ impl Delivery {
         letter.priority = *self.properties.priority();
         let mut header = |name: &str, value: &str| letter.headers.push((name.to_owned(), value.to_owned()));
         header(amqp::REASON, reason.code());
-        header(amqp::DETAIL, cut(detail));
+        // Cut to its limit, and without what follows a `sig=`: the last net under a careless text.
+        header(amqp::DETAIL, Detail::new(detail).as_str());
         header(amqp::ATTEMPT, &self.attempt().to_string());
         header(amqp::WORKER, &self.hand.worker);
         // The broker accepts only our own name as user_id, so the publisher's moves to a header:
@@ -195,8 +194,4 @@ async fn send(lease: &Lease, answer: Answer) -> lapin::Result<bool> {
 async fn give_up(hand: &Hand, lease: &Lease) {
     let _ = timeout(Duration::from_millis(100), hand.channel.close(200, "unanswered".into())).await;
     lease.link.suspect(lease.generation, "an ack was not written").await;
-}
-
-fn cut(detail: &str) -> &str {
-    &detail[..detail.floor_char_boundary(DETAIL_BYTES_MAX)]
 }

@@ -4,9 +4,11 @@
 //! worker's buffer is one that no other worker can take and whose ack timeout runs. So nothing is
 //! ever prefetched:
 //!
-//! 1. The retry stages (`jobs.r2`, `jobs.r1`) are asked with `basic.get`, at most once per
-//!    `retry_poll`, and *before* the first stage, so that a full `jobs.r0` cannot starve them.
+//! 1. The retry stages (`jobs.r2`, `jobs.r1`) are asked with `basic.get` *before* the first stage, so
+//!    that a full `jobs.r0` cannot starve them; at most once per `retry_poll`, so that they cannot
+//!    starve it either.
 //! 2. `jobs.r0` is asked with `basic.get`: under load this is one round trip per job, like an ack.
+//!    If it is empty, the retry stages are asked without waiting for their turn.
 //! 3. Only when all are empty a consumer (prefetch 1) is put on `jobs.r0`: a new job is pushed
 //!    within a millisecond. It is cancelled as soon as it has delivered, while its window of one is
 //!    full, so that nothing can slip in behind. While it waits, the retry stages' lengths are read
@@ -154,35 +156,36 @@ impl Pull {
 
     async fn fetch_on(&mut self, opened: &Opened) -> Result<Found, Fault> {
         let channel = &opened.channel;
-        if let Some(found) = self.look_at_retries(channel).await? {
+        let retries_have_their_turn =
+            self.looked.is_none_or(|looked| looked.elapsed() >= self.options.retry_poll);
+        if retries_have_their_turn && let Some(found) = self.look_at_retries(channel).await? {
             return Ok(found);
         }
         if let Some(job) = get(channel, names::JOBS_R0).await? {
             return Ok((job, Stage::First));
+        }
+        if !retries_have_their_turn && let Some(found) = self.look_at_retries(channel).await? {
+            return Ok(found);
         }
         answered(channel.basic_qos(1, BasicQosOptions::default())).await?;
         loop {
             if let Some(job) = self.be_pushed_to(opened).await? {
                 return Ok((job, Stage::First));
             }
-            self.looked = None;
             if let Some(found) = self.look_at_retries(channel).await? {
                 return Ok(found);
             }
         }
     }
 
-    /// A retry that is due, the oldest attempt first; at most once per `retry_poll`.
+    /// A retry that waits, the last attempt first.
     async fn look_at_retries(&mut self, channel: &Channel) -> Result<Option<Found>, Fault> {
-        if self.looked.is_some_and(|looked| looked.elapsed() < self.options.retry_poll) {
-            return Ok(None);
-        }
+        self.looked = Some(Instant::now());
         for stage in [Stage::Last, Stage::Second] {
             if let Some(job) = get(channel, stage.queue()).await? {
                 return Ok(Some((job, stage)));
             }
         }
-        self.looked = Some(Instant::now());
         Ok(None)
     }
 

@@ -1,13 +1,21 @@
 //! Messages sent on one channel and not yet confirmed.
 
-use crate::Outgoing;
+use crate::{
+    Outgoing,
+    link::{Link, Opened, RPC},
+};
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use lapin::{Channel, Confirmation, message::BasicReturnMessage, options::BasicPublishOptions};
+use lapin::{
+    Channel, Confirmation,
+    message::BasicReturnMessage,
+    options::{BasicPublishOptions, ConfirmSelectOptions},
+};
 use std::{
     collections::VecDeque,
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::time::timeout;
 
 /// A message that the broker could not route.
 #[derive(Debug)]
@@ -124,6 +132,17 @@ impl From<BasicReturnMessage> for Returned {
             message_id: id.map(|id| id.as_str().to_owned()).unwrap_or_default(),
             exchange: message.delivery.exchange.as_str().to_owned(),
             routing_key: message.delivery.routing_key.as_str().to_owned(),
+        }
+    }
+}
+
+/// A channel in confirm mode; waits as long as it takes. None: the session is closed.
+pub(super) async fn open_confirmed(link: &Link) -> Option<Opened> {
+    loop {
+        let opened = link.channel().await.ok()?;
+        match timeout(RPC, opened.channel.confirm_select(ConfirmSelectOptions::default())).await {
+            Ok(Ok(())) => return Some(opened),
+            Ok(Err(_)) | Err(_) => link.suspect(opened.generation, "confirm mode was not granted").await,
         }
     }
 }
