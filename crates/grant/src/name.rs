@@ -59,6 +59,30 @@ impl BlobNameError {
 /// # Errors
 /// The first rule that the name breaks.
 pub fn check_blob_name(name: &str) -> Result<(), BlobNameError> {
+    // Names are checked many times on their way, and nearly all are plain: one pass tells. Only what is not
+    // plain is asked, rule by rule, what is wrong with it; perhaps nothing (`é`).
+    if is_plain_blob_name(name) { Ok(()) } else { judge_blob_name(name) }
+}
+
+/// Whether the name is of ASCII alone and keeps every rule. `false` says nothing.
+fn is_plain_blob_name(name: &str) -> bool {
+    let mut slashes = 0;
+    // As if a slash came first: the first segment may not be empty either.
+    let mut before = b'/';
+    for byte in name.bytes() {
+        match byte {
+            b'/' if matches!(before, b'/' | b'.') => return false,
+            b'/' => slashes += 1,
+            b'\\' | 0..b' ' | 0x7f.. => return false,
+            _ => {}
+        }
+        before = byte;
+    }
+    // The bounds are characters and segments; of ASCII, a character is a byte.
+    !matches!(before, b'/' | b'.') && name.len() <= BLOB_NAME_CHARS_MAX && slashes < BLOB_NAME_SEGMENTS_MAX
+}
+
+fn judge_blob_name(name: &str) -> Result<(), BlobNameError> {
     let chars = name.encode_utf16().count();
     let segments = name.split('/').count();
     match () {
@@ -111,9 +135,27 @@ impl ContainerNameError {
 /// # Errors
 /// The first rule that the name breaks.
 pub fn check_container_name(name: &str) -> Result<(), ContainerNameError> {
-    if is_system_container(name) {
+    if is_plain_container_name(name) || is_system_container(name) {
         return Ok(());
     }
+    judge_container_name(name)
+}
+
+/// Whether the name keeps every rule: the same as [`judge_container_name`], in one pass.
+fn is_plain_container_name(name: &str) -> bool {
+    let mut before = b'-';
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' => {}
+            b'-' if before != b'-' => {}
+            _ => return false,
+        }
+        before = byte;
+    }
+    before != b'-' && CONTAINER_NAME_CHARS.contains(&name.len())
+}
+
+fn judge_container_name(name: &str) -> Result<(), ContainerNameError> {
     let chars = name.chars().count();
     match () {
         () if !CONTAINER_NAME_CHARS.contains(&chars) => Err(ContainerNameError::Length { chars }),
@@ -165,6 +207,22 @@ mod tests {
         }
         assert_eq!(check_blob_name(&"a".repeat(1025)), Err(E::TooLong { chars: 1025 }));
         assert_eq!(check_blob_name(&vec!["a"; 255].join("/")), Err(E::TooManySegments { segments: 255 }));
+    }
+
+    #[test]
+    fn the_quick_pass_never_says_otherwise() {
+        let pieces =
+            ["", "a", "-", ".", "..", "/", "\\", "\0", "\u{7f}", "\u{85}", "é", "🎬", " ", "A", "$root"];
+        let long = ["a".repeat(1024), "a".repeat(1025), vec!["a"; 254].join("/"), vec!["a"; 255].join("/")];
+        let short = pieces.iter().flat_map(|a| pieces.map(|b| (*a, b)));
+        let names = short.flat_map(|(a, b)| pieces.map(|c| format!("{a}{b}{c}"))).chain(long);
+        for name in names {
+            if is_plain_blob_name(&name) {
+                assert_eq!(judge_blob_name(&name), Ok(()), "{name:?}");
+            }
+            let judged = judge_container_name(&name).is_ok();
+            assert_eq!(is_plain_container_name(&name), judged, "{name:?}");
+        }
     }
 
     #[test]

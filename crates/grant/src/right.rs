@@ -1,6 +1,6 @@
 //! Rights: the letters of `sp`, as a set. Never decides whether a right is proper for a role; the rules do that.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use serde::{Serialize, Serializer};
 
@@ -39,6 +39,9 @@ pub enum Right {
     Immutability,
 }
 
+/// The letters of all rights in canonical order.
+const LETTERS: [u8; 15] = *b"racwdxyltfmeopi";
+
 impl Right {
     /// All rights in canonical order (container order; the blob order is the same without `f`).
     pub const ALL: [Self; 15] = [
@@ -61,7 +64,7 @@ impl Right {
 
     /// The letter in `sp`.
     pub fn letter(self) -> char {
-        b"racwdxyltfmeopi"[self as usize] as char
+        LETTERS[self as usize] as char
     }
 
     /// The right of a letter; `None` for a letter that Azure does not document.
@@ -151,6 +154,18 @@ impl Rights {
         Right::ALL.into_iter().filter(move |right| self.contains(*right))
     }
 
+    /// The letters of `sp` in canonical order, without allocation.
+    pub fn letters(self, buffer: &mut [u8; Right::ALL.len()]) -> &str {
+        let mut bits = self.0;
+        let mut len = 0;
+        while bits != 0 {
+            buffer[len] = LETTERS[bits.trailing_zeros() as usize];
+            len += 1;
+            bits &= bits - 1;
+        }
+        std::str::from_utf8(&buffer[..len]).expect("letters are ASCII")
+    }
+
     /// The rights in words, `read, list`.
     pub fn words(self) -> String {
         self.iter().map(Right::word).collect::<Vec<_>>().join(", ")
@@ -171,7 +186,7 @@ impl FromIterator<Right> for Rights {
 
 impl fmt::Display for Rights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.iter().try_for_each(|right| f.write_char(right.letter()))
+        f.write_str(self.letters(&mut [0; Right::ALL.len()]))
     }
 }
 

@@ -50,45 +50,51 @@ pub(crate) struct KeyFields<'a> {
 
 impl Fields<'_> {
     /// Writes the string-to-sign of a service SAS: lines joined by LF, none at the end.
-    pub(crate) fn write_service(&self, version: SasVersion, out: &mut String) {
+    pub(crate) fn write_service(&self, version: SasVersion, out: &mut Vec<u8>) {
         self.write(layout::service(version), out);
     }
 
     /// Writes the string-to-sign of a user delegation SAS.
-    pub(crate) fn write_delegation(&self, version: SasVersion, out: &mut String) {
+    pub(crate) fn write_delegation(&self, version: SasVersion, out: &mut Vec<u8>) {
         self.write(layout::delegation(version), out);
     }
 
-    fn write(&self, parts: impl Iterator<Item = &'static [Line]>, out: &mut String) {
+    fn write(&self, parts: impl Iterator<Item = &'static [Line]>, out: &mut Vec<u8>) {
         let begin = out.len();
-        for line in parts.flatten() {
-            match line {
-                Line::Resource => self.write_resource(out),
-                // Each header ends its own line, before the joining one.
-                Line::RequestHeaders => self.key.request_headers.iter().for_each(|(name, value)| {
-                    out.extend([name, ":", value, "\n"]);
-                }),
-                // Each parameter begins one.
-                Line::RequestQuery => self.key.request_query.iter().for_each(|(name, value)| {
-                    out.extend(["\n", name, ":", value]);
-                }),
-                line => out.push_str(self.text(*line)),
+        for lines in parts {
+            for line in lines {
+                self.write_line(*line, out);
+                out.push(b'\n');
             }
-            out.push('\n');
         }
         // Lines are joined, not ended.
         out.truncate(out.len().saturating_sub(1).max(begin));
     }
 
+    fn write_line(&self, line: Line, out: &mut Vec<u8>) {
+        match line {
+            Line::Resource => self.write_resource(out),
+            // Each header ends its own line, before the joining one.
+            Line::RequestHeaders => self.key.request_headers.iter().for_each(|(name, value)| {
+                [name, ":", value, "\n"].iter().for_each(|part| push(part, out));
+            }),
+            // Each parameter begins one.
+            Line::RequestQuery => self.key.request_query.iter().for_each(|(name, value)| {
+                ["\n", name, ":", value].iter().for_each(|part| push(part, out));
+            }),
+            line => push(self.text(line), out),
+        }
+    }
+
     /// `/blob/<account>/<container>[/<blob>]`, raw, whatever the URL looks like.
-    fn write_resource(&self, out: &mut String) {
-        out.push_str("/blob/");
-        out.push_str(self.account);
-        out.push('/');
-        out.push_str(self.container);
+    fn write_resource(&self, out: &mut Vec<u8>) {
+        push("/blob/", out);
+        push(self.account, out);
+        push("/", out);
+        push(self.container, out);
         if !self.blob.is_empty() {
-            out.push('/');
-            out.push_str(self.blob);
+            push("/", out);
+            push(self.blob, out);
         }
     }
 
@@ -122,5 +128,12 @@ impl Fields<'_> {
             Line::ContentType => self.content_type,
             Line::Resource | Line::RequestHeaders | Line::RequestQuery => "",
         }
+    }
+}
+
+/// Most lines of most grants are empty, and asking is cheaper than copying nothing.
+fn push(text: &str, out: &mut Vec<u8>) {
+    if !text.is_empty() {
+        out.extend_from_slice(text.as_bytes());
     }
 }

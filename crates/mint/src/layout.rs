@@ -50,27 +50,30 @@ const HEAD: [Line; 4] = [Rights, Start, Expiry, Resource];
 const KEY: [Line; 6] = [KeyObject, KeyTenant, KeyStart, KeyExpiry, KeyService, KeyVersion];
 
 /// A part of a layout, and the first version that has it.
-type Part = (&'static str, &'static [Line]);
+type Part = (SasVersion, &'static [Line]);
+
+/// The first version of a part that every version has.
+const ALWAYS: SasVersion = SasVersion::OLDEST;
 
 /// Service SAS: 13 lines, 15 from 2018-11-09, 16 from 2020-12-06.
 const SERVICE: &[Part] = &[
-    ("", &HEAD),
-    ("", &[Policy, Ip, Protocol, Version]),
-    ("2018-11-09", &[ResourceKind, Snapshot]),
-    ("2020-12-06", &[EncryptionScope]),
-    ("", &RESPONSE),
+    (ALWAYS, &HEAD),
+    (ALWAYS, &[Policy, Ip, Protocol, Version]),
+    (SasVersion::of("2018-11-09"), &[ResourceKind, Snapshot]),
+    (SasVersion::of("2020-12-06"), &[EncryptionScope]),
+    (ALWAYS, &RESPONSE),
 ];
 
 /// User delegation SAS: 20 lines from 2018-11-09, 23, 24, 26, and 28 from 2026-04-06.
 const DELEGATION: &[Part] = &[
-    ("", &HEAD),
-    ("", &KEY),
-    ("2020-02-10", &[AuthorizedObject, UnauthorizedObject, Correlation]),
-    ("2025-07-05", &[DelegatedTenant, DelegatedObject]),
-    ("", &[Ip, Protocol, Version, ResourceKind, Snapshot]),
-    ("2020-12-06", &[EncryptionScope]),
-    ("2026-04-06", &[RequestHeaders, RequestQuery]),
-    ("", &RESPONSE),
+    (ALWAYS, &HEAD),
+    (ALWAYS, &KEY),
+    (SasVersion::of("2020-02-10"), &[AuthorizedObject, UnauthorizedObject, Correlation]),
+    (SasVersion::of("2025-07-05"), &[DelegatedTenant, DelegatedObject]),
+    (ALWAYS, &[Ip, Protocol, Version, ResourceKind, Snapshot]),
+    (SasVersion::of("2020-12-06"), &[EncryptionScope]),
+    (SasVersion::of("2026-04-06"), &[RequestHeaders, RequestQuery]),
+    (ALWAYS, &RESPONSE),
 ];
 
 /// The lines of a service SAS of `version`, in order.
@@ -84,8 +87,7 @@ pub(crate) fn delegation(version: SasVersion) -> impl Iterator<Item = &'static [
 }
 
 fn parts(parts: &'static [Part], version: SasVersion) -> impl Iterator<Item = &'static [Line]> {
-    // ISO dates compare as text.
-    parts.iter().filter(move |(since, _)| *since <= version.as_str()).map(|(_, lines)| *lines)
+    parts.iter().filter(move |(since, _)| *since <= version).map(|(_, lines)| *lines)
 }
 
 #[cfg(test)]

@@ -196,11 +196,12 @@ impl Resource<'_> {
         }
     }
 
-    /// The query parameter that pins the resource, and its value; it is signed in the snapshot's line.
+    /// The query parameter that pins the resource, with its `&` and `=`, and its value; it is signed in the
+    /// snapshot's line.
     pub(crate) fn pin(&self) -> (&'static str, &str) {
         match self {
-            Self::Snapshot { snapshot, .. } => ("snapshot", snapshot),
-            Self::Version { version, .. } => ("versionid", version),
+            Self::Snapshot { snapshot, .. } => ("&snapshot=", snapshot),
+            Self::Version { version, .. } => ("&versionid=", version),
             Self::Blob { .. } | Self::Container { .. } => ("", ""),
         }
     }

@@ -36,9 +36,11 @@ impl Stamp {
         let time = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
         let civil = Offset::UTC.to_datetime(time);
         let mut text = *b"0000-00-00T00:00:00Z";
-        let year = u32::try_from(civil.year()).unwrap_or(0);
-        digits(&mut text[0..4], year);
+        // A year before 0 has no spelling; such a grant has long expired in any case.
+        let year = civil.year().max(0);
         let parts = [
+            (0, (year / 100) as i8),
+            (2, (year % 100) as i8),
             (5, civil.month()),
             (8, civil.day()),
             (11, civil.hour()),
@@ -46,17 +48,15 @@ impl Stamp {
             (17, civil.second()),
         ];
         for (at, value) in parts {
-            digits(&mut text[at..at + 2], u32::from(value.unsigned_abs()));
+            [text[at], text[at + 1]] = two_digits(value.unsigned_abs());
         }
         Self { text, set: true }
     }
 }
 
-fn digits(out: &mut [u8], mut value: u32) {
-    for place in out.iter_mut().rev() {
-        *place = b'0' + u8::try_from(value % 10).expect("a digit");
-        value /= 10;
-    }
+/// The digits of a number below 100.
+fn two_digits(value: u8) -> [u8; 2] {
+    [b'0' + value / 10, b'0' + value % 10]
 }
 
 #[cfg(test)]
@@ -74,5 +74,12 @@ mod tests {
         assert_eq!(Stamp::start(time("2026-01-15T23:59:59.5Z")).as_str(), "2026-01-16T00:00:00Z");
         assert_eq!(Stamp::expiry(time("1969-12-31T23:59:59.5Z")).as_str(), "1969-12-31T23:59:59Z");
         assert_eq!(Stamp::expiry(None).as_str(), "");
+    }
+
+    #[test]
+    fn every_place_has_its_digits() {
+        for text in ["0000-01-01T00:00:00Z", "1987-12-31T23:59:58Z", "9999-10-09T08:07:06Z"] {
+            assert_eq!(Stamp::expiry(time(text)).as_str(), text);
+        }
     }
 }

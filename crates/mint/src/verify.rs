@@ -51,7 +51,7 @@ impl Signer {
             return Err(VerifyError::OtherKind);
         }
         let version = SasVersion::parse(field(&token, Field::Version)).map_err(VerifyError::Version)?;
-        let mut text = String::new();
+        let mut text = Vec::new();
         let signature = self.sign(version, &fields(&token, self.account().name(), &place), &mut text);
         let signature = std::str::from_utf8(&signature).map_err(|_| VerifyError::NotOurs)?;
         if token.signature_is(signature) { Ok(()) } else { Err(VerifyError::NotOurs) }
