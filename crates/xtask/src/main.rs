@@ -3,7 +3,9 @@
 //! A new command is a file with `pub(crate) fn run(arguments: &[String]) -> Outcome`, and one line in
 //! [`COMMANDS`]. Nothing here ships.
 
+mod bench;
 mod ci;
+mod demo;
 mod setup;
 mod shell;
 mod test;
@@ -19,8 +21,10 @@ type Command = (&'static str, &'static str, fn(&[String]) -> Outcome);
 
 const COMMANDS: &[Command] = &[
     ("setup", "install what is missing: RabbitMQ, ffmpeg, Node, Azurite (--dry-run: only say)", setup::run),
+    ("demo", "Valet on real services, in sight: jobs, outputs, and what a worker cannot do", demo::run),
     ("test", "start RabbitMQ and Azurite, run the tests; more arguments go to the runner", test::run),
     ("ci", "format, lints, documentation, walls, then test", ci::run),
+    ("bench", "speed beside the bare thing: enqueue, jobs, mint (all unless named)", bench::run),
     ("tidy", "the walls between crates, and the rules that no lint knows", tidy::run),
 ];
 
