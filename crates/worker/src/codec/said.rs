@@ -26,16 +26,44 @@ fn keep_last(tail: &mut VecDeque<u8>, bytes: &[u8]) {
     tail.drain(..tail.len().saturating_sub(SAID_BYTES_MAX));
 }
 
+/// What libgcrypt says at every start without the right to lock memory; about no job.
+const NOISE: &str = "Warning: using insecure memory!";
+
 /// The last words of the codec in one line that is safe on a terminal and in a log: control characters are
-/// escaped, at most 400 characters are kept.
+/// escaped, at most 400 characters are kept. It goes into reports, so it names no folder of this machine.
 #[must_use]
 pub fn excerpt(said: &str) -> String {
-    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let joined = lines.join("; ");
+    let lines = said.lines().map(str::trim).filter(|line| !line.is_empty() && *line != NOISE);
+    let joined = lines.map(plain).collect::<Vec<_>>().join("; ");
     let skipped = joined.chars().count().saturating_sub(EXCERPT_CHARS_MAX);
     let kept: String = joined.chars().skip(skipped).collect();
     let escaped = escape(&kept);
     if skipped == 0 { escaped } else { format!("…{escaped}") }
+}
+
+/// A line without addresses in memory (`[mov @ 0x55…]`), and with the last part alone of absolute paths.
+fn plain(line: &str) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for word in line.split(' ') {
+        match word.strip_prefix("0x") {
+            Some(address) if words.last() == Some(&"@") => {
+                words.pop();
+                let end = address.trim_start_matches(|digit: char| digit.is_ascii_hexdigit());
+                words.extend(Some(end).filter(|end| !end.is_empty()));
+            }
+            _ => words.push(without_folder(word)),
+        }
+    }
+    words.join(" ").replace(" ]", "]")
+}
+
+fn without_folder(word: &str) -> &str {
+    let path = word.trim_start_matches(['\'', '"']);
+    let is_absolute = path.strip_prefix("file:").unwrap_or(path).starts_with('/');
+    match path.rsplit_once('/') {
+        Some((_, name)) if is_absolute && !name.is_empty() => name,
+        _ => word,
+    }
 }
 
 /// Escapes what could drive a terminal, forge a log line or turn the reading direction.
@@ -70,6 +98,14 @@ mod tests {
     fn an_excerpt_is_one_line_without_control_characters() {
         let said = "\u{1b}[31mmoov atom\r\n\n not found\u{202e}\n";
         assert_eq!(excerpt(said), "\\u{1b}[31mmoov atom; not found\\u{202e}");
+    }
+
+    #[test]
+    fn an_excerpt_names_no_folder_and_no_address() {
+        let said = "Warning: using insecure memory!\n[mov,mp4 @ 0x563084a1c1c0] moov atom not found\n\
+                    file:/var/tmp/valet/job-1/input: Invalid data";
+        assert_eq!(excerpt(said), "[mov,mp4] moov atom not found; input: Invalid data");
+        assert_eq!(excerpt("25/1 and 4 / 3, size 0x0"), "25/1 and 4 / 3, size 0x0");
     }
 
     #[test]
