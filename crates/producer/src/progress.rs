@@ -44,7 +44,9 @@ impl Progress {
         let Some(shown) = &self.shown else { return };
         shown.batch.set_length(jobs);
         shown.batch.set_position(0);
-        shown.batch.set_style(style("{spinner} {msg} {pos}/{len} [{wide_bar}] {per_sec} eta {eta}"));
+        // A handful of jobs has no rate worth the name.
+        let rate = if jobs > BARS_MAX as u64 { " {per_sec} eta {eta}" } else { "" };
+        shown.batch.set_style(style(&format!("{{spinner}} {{msg}} {{pos}}/{{len}} [{{wide_bar}}]{rate}")));
         shown.batch.set_message(doing);
     }
 
@@ -63,13 +65,14 @@ impl Progress {
                 return;
             }
             let bar = shown.all.insert_before(&shown.batch, ProgressBar::new(100));
-            bar.set_style(style("  {msg:40!} [{wide_bar}] {percent:>3}%"));
+            bar.set_style(style("  {msg:42!} [{wide_bar}] {percent:>3}%"));
             shown.jobs.insert(state.id, bar);
         }
         let Some(bar) = shown.jobs.get(&state.id) else { return };
         let speed = state.speed.map(|speed| format!(" {speed:.1}x")).unwrap_or_default();
         let doing = state.doing.as_deref().unwrap_or(state.state.word());
-        bar.set_message(format!("{} {doing}{speed}", short(&state.id)));
+        let preset = state.preset.as_deref().map(|preset| format!("{preset} ")).unwrap_or_default();
+        bar.set_message(format!("{} {preset}{doing}{speed}", short(&state.id)));
         bar.set_position(state.percent.unwrap_or(0.0).clamp(0.0, 100.0) as u64);
     }
 
