@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -113,6 +114,8 @@ impl Program {
             Some(setpriv) => {
                 let mut command = Command::new(setpriv);
                 command.args(["--pdeathsig", "KILL", "--"]).arg(&self.path);
+                // Ctrl-C on a terminal is for us alone: children end when their owners do.
+                command.process_group(0);
                 command
             }
             None => Command::new(&self.path),
