@@ -97,7 +97,7 @@ async fn a_client_without_loopback_does_not_reach_this_machine() {
 /// A permitted host whose name leads to this machine: the resolver's answer is judged, not the name alone.
 #[tokio::test]
 async fn a_permitted_name_that_leads_to_a_private_address_is_refused() {
-    let hosts = HostRules { patterns: vec!["localhost".into()], loopback: false };
+    let hosts = HostRules { patterns: vec!["localhost".into()], ..HostRules::default() };
     let url = made_up_url("https://localhost", "r").replace("spr=https%2Chttp", "spr=https");
     let policy = GrantPolicy { hosts: hosts.clone(), ..GrantPolicy::default() };
     let grant = ReadGrant::parse(GrantUrl::new(url), &policy, Timestamp::now()).unwrap();

@@ -58,8 +58,8 @@ impl<'a> Subject<'a> {
         self.redaction.show(&place, BLOB_NAME_CHARS_MAX)
     }
 
-    /// Whether this is plain talk with this machine, and the policy allows it.
-    pub(crate) fn on_loopback(&self) -> bool {
+    /// Whether this is an emulator, on this machine or listed, to which the policy allows plain talk.
+    pub(crate) fn on_emulator(&self) -> bool {
         self.policy.hosts.allows_http(&self.address.host)
     }
 }

@@ -11,6 +11,7 @@
 mod address;
 mod audit;
 mod cause;
+mod development;
 mod error;
 mod explain;
 mod finding;
@@ -29,6 +30,7 @@ pub mod version;
 mod words;
 
 pub use audit::{audit, audit_pair};
+pub use development::{DevelopmentHost, DevelopmentHostError};
 pub use error::GrantError;
 pub use explain::{Explanation, State, explain};
 pub use finding::{Finding, Rule, Severity};

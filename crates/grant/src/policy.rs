@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use jiff::SignedDuration;
 
+use crate::development::DevelopmentHost;
 use crate::finding::Severity;
 use crate::limits;
 
@@ -60,11 +61,13 @@ pub struct HostRules {
     pub patterns: Vec<String>,
     /// Whether this machine (127.0.0.0/8, ::1, localhost) may be reached, also with plain http.
     pub loopback: bool,
+    /// Emulators: these very hosts may be reached, also with plain http.
+    pub development: Vec<DevelopmentHost>,
 }
 
 impl Default for HostRules {
     fn default() -> Self {
-        Self { patterns: AZURE_HOSTS.map(String::from).to_vec(), loopback: false }
+        Self { patterns: AZURE_HOSTS.map(String::from).to_vec(), loopback: false, development: Vec::new() }
     }
 }
 
@@ -74,10 +77,25 @@ impl HostRules {
         self.allows_http(host) || self.patterns.iter().any(|pattern| matches(pattern, host))
     }
 
-    /// Whether `host` may be reached with plain http: this machine, where the rules say so.
+    /// Whether `host` may be reached with plain http: this machine and emulators, where the rules say so.
     pub fn allows_http(&self, host: &str) -> bool {
-        self.loopback && is_loopback_host(host)
+        (self.loopback && is_loopback_host(host)) || self.is_development(host)
     }
+
+    /// Whether `host` is one of the emulators.
+    pub fn is_development(&self, host: &str) -> bool {
+        self.development.iter().any(|listed| listed.as_str() == host)
+    }
+
+    /// Whether there is any host that may be reached with plain http.
+    pub fn allow_any_http(&self) -> bool {
+        self.loopback || !self.development.is_empty()
+    }
+}
+
+/// Whether `host`, in lower case, is a blob endpoint of one of Azure's clouds.
+pub(crate) fn is_azure_host(host: &str) -> bool {
+    AZURE_HOSTS.iter().any(|pattern| matches(pattern, host))
 }
 
 fn matches(pattern: &str, host: &str) -> bool {
@@ -126,8 +144,20 @@ mod tests {
 
     #[test]
     fn custom_hosts_are_one_more_pattern() {
-        let rules = HostRules { patterns: vec!["media.internal.example".into()], loopback: false };
+        let rules = HostRules { patterns: vec!["media.internal.example".into()], ..HostRules::default() };
         assert!(rules.allows("media.internal.example"));
         assert!(!rules.allows("x.media.internal.example"));
+        assert!(!rules.allows_http("media.internal.example"));
+    }
+
+    #[test]
+    fn an_emulator_is_its_very_name_alone() {
+        let rules = HostRules { development: vec!["azurite".parse().unwrap()], ..HostRules::default() };
+        assert!(rules.allow_any_http() && rules.allows("azurite") && rules.allows_http("azurite"));
+        for host in ["azurite.evil.example", "x.azurite", "azurit", "localhost", "127.0.0.1", "10.0.0.1"] {
+            assert!(!rules.allows(host) && !rules.allows_http(host), "{host}");
+        }
+        assert!(!rules.allows_http("acct.blob.core.windows.net"), "Azure stays https");
+        assert!(!HostRules::default().allow_any_http(), "closed unless told");
     }
 }

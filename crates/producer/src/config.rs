@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use valet_grant::{DevelopmentHost, DevelopmentHostError};
 use valet_settings::{Layers, Mistakes, Reader, Secret};
 
 /// Every key that `valet` reads, apart from the secrets themselves; the list behind `--set`.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "broker.url",
     "broker.username",
     "broker.password_file",
@@ -22,10 +23,11 @@ const KEYS: [&str; 14] = [
     "storage.endpoint",
     "storage.loopback",
     "storage.hosts",
+    "storage.development_hosts",
 ];
 
 /// Keys of the same file that are the worker's.
-const WORKER_KEYS: [&str; 14] = [
+const WORKER_KEYS: [&str; 15] = [
     "worker.slots",
     "worker.name",
     "worker.scratch",
@@ -111,6 +113,8 @@ pub struct Config {
     pub loopback: bool,
     /// Storage hosts that grants may point at; empty: Azure's own.
     pub hosts: Vec<String>,
+    /// Emulators that may be reached with plain http and in private networks.
+    pub development_hosts: Vec<DevelopmentHost>,
 }
 
 /// Why the settings cannot be used.
@@ -199,8 +203,9 @@ impl Config {
         let storage = read_storage(&mut reader, needs.storage);
         let loopback = reader.or("storage.loopback", false);
         let hosts = reader.or("storage.hosts", Vec::new());
+        let development_hosts = read_development_hosts(&mut reader);
         reader.finish()?;
-        Ok(Self { broker_url, login, tls, storage, admin, loopback, hosts })
+        Ok(Self { broker_url, login, tls, storage, admin, loopback, hosts, development_hosts })
     }
 }
 
@@ -231,6 +236,16 @@ fn read_storage(reader: &mut Reader, needed: bool) -> Option<StorageSettings> {
     let account_key = secret(reader, "storage.account_key", needed);
     let endpoint = reader.optional("storage.endpoint");
     Some(StorageSettings { account: account?, account_key: account_key?, endpoint })
+}
+
+/// A wrong name is noted, so that nothing is built of the list.
+fn read_development_hosts(reader: &mut Reader) -> Vec<DevelopmentHost> {
+    let names = reader.or("storage.development_hosts", Vec::<String>::new());
+    let parsed: Result<_, _> = names.iter().map(|name| name.parse()).collect();
+    parsed.unwrap_or_else(|problem: DevelopmentHostError| {
+        reader.refuse("storage.development_hosts", problem.to_string());
+        Vec::new()
+    })
 }
 
 fn text(reader: &mut Reader, key: &str, needed: bool) -> Option<String> {

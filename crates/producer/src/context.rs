@@ -15,6 +15,10 @@ use crate::output::Output;
 use crate::submit::JobMinter;
 use crate::submit::SubmitError;
 
+/// What to do about an endpoint in plain http.
+const PLAIN_HTTP: &str = "use https; for an emulator only: storage.loopback = true if it is on this machine, else \
+                          its host name in storage.development_hosts";
+
 /// One run of `valet`.
 pub struct Context {
     /// Options of every verb.
@@ -90,9 +94,8 @@ impl Config {
         let settings =
             self.storage.as_ref().ok_or_else(|| missing("storage.account and storage.account_key"))?;
         let account = parse_account(settings)?;
-        if !account.is_https() && !self.loopback {
-            return Err(wrong("storage.endpoint is plain http")
-                .advise("use https; only for Azurite on this machine: storage.loopback = true"));
+        if !account.is_https() && !is_emulator(&account, &self.grant_policy().hosts) {
+            return Err(wrong("storage.endpoint is plain http").advise(PLAIN_HTTP));
         }
         let key = AccountKey::from_base64(settings.account_key.expose_secret()).map_err(|error| {
             wrong("storage.account_key is not an account key")
@@ -114,7 +117,8 @@ impl Config {
 
     /// What is demanded of grants here: what the workers demand with the same settings.
     pub fn grant_policy(&self) -> GrantPolicy {
-        let mut hosts = HostRules { loopback: self.loopback, ..HostRules::default() };
+        let development = self.development_hosts.clone();
+        let mut hosts = HostRules { loopback: self.loopback, development, ..HostRules::default() };
         hosts.patterns.extend(self.hosts.iter().cloned());
         GrantPolicy { hosts, ..GrantPolicy::default() }
     }
@@ -138,6 +142,12 @@ fn parse_account(settings: &StorageSettings) -> Outcome<Account> {
             .because(error)
             .advise("check storage.account and storage.endpoint")
     })
+}
+
+/// Whether the settings say that the account's host may be spoken to in plain.
+fn is_emulator(account: &Account, hosts: &HostRules) -> bool {
+    let endpoint = url::Url::parse(account.endpoint()).ok();
+    endpoint.is_some_and(|endpoint| endpoint.host_str().is_some_and(|host| hosts.allows_http(host)))
 }
 
 fn read_pem(key: &str, path: Option<&Path>) -> Outcome<Option<String>> {

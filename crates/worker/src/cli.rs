@@ -31,6 +31,12 @@ const FLAGS: &[(&str, &str, &str, &str)] = &[
         "LIST",
         "Hosts that storage may have [default: Azure's blob endpoints]",
     ),
+    (
+        "storage.development_hosts",
+        "storage-development-hosts",
+        "LIST",
+        "Exact names of emulators that may be reached in plain and in private networks; never in production",
+    ),
     ("worker.slots", "worker-slots", "N", "Jobs at the same time [default: 1]"),
     ("worker.name", "worker-name", "NAME", "Name in reports and logs [default: host name and process id]"),
     (

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 use valet_broker::{BrokerConfig, Password, TlsConfig};
-use valet_grant::{GrantPolicy, HostRules};
+use valet_grant::{DevelopmentHost, DevelopmentHostError, GrantPolicy, HostRules};
 use valet_settings::{Bytes, Layers, Mistakes, Reader};
 
 use crate::logs::{LogConfig, LogFormat};
@@ -156,7 +156,18 @@ fn grants(reader: &mut Reader) -> GrantPolicy {
     let loopback = reader.or("storage.loopback", false);
     let hosts = reader.optional::<Vec<String>>("storage.hosts");
     let patterns = hosts.unwrap_or_else(|| HostRules::default().patterns);
-    GrantPolicy { hosts: HostRules { patterns, loopback }, ..GrantPolicy::default() }
+    let development = development_hosts(reader);
+    GrantPolicy { hosts: HostRules { patterns, loopback, development }, ..GrantPolicy::default() }
+}
+
+/// Emulators, each by its very name. A wrong one is noted, so that nothing is built of the list.
+fn development_hosts(reader: &mut Reader) -> Vec<DevelopmentHost> {
+    let names = reader.or("storage.development_hosts", Vec::<String>::new());
+    let parsed: Result<_, _> = names.iter().map(|name| name.parse()).collect();
+    parsed.unwrap_or_else(|problem: DevelopmentHostError| {
+        reader.refuse("storage.development_hosts", problem.to_string());
+        Vec::new()
+    })
 }
 
 fn limits(reader: &mut Reader) -> JobLimits {
@@ -300,6 +311,18 @@ mod tests {
             config.grants.hosts.allows("x.b.example")
                 && !config.grants.hosts.allows("a.blob.core.windows.net")
         );
+    }
+
+    #[test]
+    fn emulators_are_exact_names() {
+        let of = |hosts| Config::read(layers(&[URL, ("VALET_STORAGE_DEVELOPMENT_HOSTS", hosts)]));
+        let config = of("azurite, emulator.example").unwrap();
+        assert!(config.grants.hosts.allows_http("azurite"));
+        assert!(!config.grants.hosts.allows_http("127.0.0.1") && !config.grants.hosts.allows("other"));
+        for wrong in ["*", "10.0.0.1", "http://azurite", "acct.blob.core.windows.net", "azurite, *.example"] {
+            let mistakes = of(wrong).unwrap_err();
+            assert!(mistakes.iter().any(|mistake| mistake.subject == "storage.development_hosts"), "{wrong}");
+        }
     }
 
     #[test]

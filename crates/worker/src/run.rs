@@ -160,6 +160,14 @@ async fn keep_connecting(config: &Config) -> Result<Session, ConnectError> {
 }
 
 fn log_start(config: &Config, worker: &Worker) {
+    let emulators = &config.grants.hosts.development;
+    if !emulators.is_empty() {
+        let hosts = emulators.iter().map(|host| host.as_str()).collect::<Vec<_>>().join(", ");
+        tracing::warn!(
+            hosts,
+            "storage.development_hosts permits plain http to these hosts; for emulators only"
+        );
+    }
     tracing::info!(
         worker = config.name,
         broker = config.broker.address(),

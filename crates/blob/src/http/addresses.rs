@@ -59,6 +59,15 @@ pub(super) fn refusal(address: IpAddr) -> Option<&'static str> {
     }
 }
 
+/// Where an emulator may be: this machine and private networks. Link-local and the clouds' magic addresses are
+/// nobody's emulator.
+pub(super) fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(a) => a.is_private() || a.is_loopback(),
+        IpAddr::V6(a) => a.is_unique_local() || a.is_loopback(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -50,9 +50,9 @@ impl Client {
         install_crypto();
         let stall_timeout = egress.stall_timeout;
         let connect_timeout = egress.connect_timeout;
-        let loopback = egress.loopback;
+        let http_too = egress.loopback || egress.hosts.allow_any_http();
         let guard = Guard::new(egress, Arc::new(SystemLookup));
-        let http = guarded_http(guard.clone(), loopback, connect_timeout).map_err(ClientError)?;
+        let http = guarded_http(guard.clone(), http_too, connect_timeout).map_err(ClientError)?;
         let clock = Arc::new(SystemClock);
         Ok(Self { http, guard, stall_timeout, clock, retry: RetryPolicy::default() })
     }
@@ -132,7 +132,7 @@ impl Client {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the guarded client that the lint points to")]
-fn guarded_http(guard: Guard, loopback: bool, connect_timeout: Duration) -> reqwest::Result<reqwest::Client> {
+fn guarded_http(guard: Guard, http_too: bool, connect_timeout: Duration) -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .user_agent(concat!("valet/", env!("CARGO_PKG_VERSION")))
         .dns_resolver(guard)
@@ -140,7 +140,8 @@ fn guarded_http(guard: Guard, loopback: bool, connect_timeout: Duration) -> reqw
         .redirect(redirect::Policy::none())
         // The referer would carry the signed URL.
         .referer(false)
-        .https_only(!loopback)
+        // The guard says which hosts; this is the wall behind it.
+        .https_only(!http_too)
         // Our own retries know the grant's expiry.
         .retry(retry::never())
         .connect_timeout(connect_timeout)

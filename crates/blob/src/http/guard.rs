@@ -69,7 +69,10 @@ impl Guard {
             return Err(Refusal("the URL carries a user name".into()));
         }
         if self.egress.loopback && is_loopback(&host) {
-            return check_loopback_scheme(url);
+            return check_emulator_scheme(url);
+        }
+        if self.is_development(&host) {
+            return check_emulator_scheme(url);
         }
         let name = match host {
             Host::Domain(name) => normal(name),
@@ -96,15 +99,23 @@ impl Guard {
         let Some(why) = addresses::refusal(address) else { return Ok(()) };
         let host = normal(host);
         let local = self.egress.loopback && address.is_loopback() && is_loopback_host(&host);
-        if local || self.is_exception(&host, address) {
+        let emulator = self.egress.hosts.is_development(&host) && addresses::is_private(address);
+        if local || emulator || self.is_exception(&host, address) {
             return Ok(());
         }
         Err(Refusal(format!("{host} leads to {address} ({why})")))
     }
 
+    fn is_development(&self, host: &Host<&str>) -> bool {
+        matches!(host, Host::Domain(name) if self.egress.hosts.is_development(&normal(name)))
+    }
+
     fn is_exception(&self, host: &str, address: IpAddr) -> bool {
         self.egress.exceptions.iter().filter(|exception| exception.network.contains(&address)).any(
-            |exception| HostRules { patterns: vec![exception.host.clone()], loopback: false }.allows(host),
+            |exception| {
+                let patterns = vec![exception.host.clone()];
+                HostRules { patterns, ..HostRules::default() }.allows(host)
+            },
         )
     }
 
@@ -144,7 +155,7 @@ fn is_loopback(host: &Host<&str>) -> bool {
     }
 }
 
-fn check_loopback_scheme(url: &Url) -> Result<(), Refusal> {
+fn check_emulator_scheme(url: &Url) -> Result<(), Refusal> {
     match url.scheme() {
         "http" | "https" => Ok(()),
         other => Err(Refusal(format!("{other}:// is neither http nor https"))),

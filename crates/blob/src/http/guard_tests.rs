@@ -17,7 +17,7 @@ impl Lookup for Names {
 
 fn guard(loopback: bool, names: &[(&'static str, &[&'static str])]) -> Guard {
     let patterns = vec!["*.blob.core.windows.net".to_owned()];
-    let mut egress = Egress::new(HostRules { patterns, loopback });
+    let mut egress = Egress::new(HostRules { patterns, loopback, ..HostRules::default() });
     egress.exceptions.push(PrivateEndpoint {
         host: "inside.blob.core.windows.net".into(),
         network: "10.20.0.0/16".parse().unwrap(),
@@ -114,4 +114,50 @@ async fn a_name_is_refused_if_any_of_its_addresses_is_bad() {
     }
     let nowhere = judged("nowhere.blob.core.windows.net").await.unwrap_err();
     assert!(nowhere.downcast_ref::<Refusal>().is_none(), "no address is no refusal: {nowhere}");
+}
+
+fn with_emulator(names: &[(&'static str, &[&'static str])]) -> Guard {
+    let hosts = HostRules { development: vec!["azurite".parse().unwrap()], ..HostRules::default() };
+    let names = names.iter().map(|(name, addresses)| (*name, addresses.to_vec())).collect();
+    Guard::new(Egress::new(hosts), Arc::new(Names(names)))
+}
+
+#[test]
+fn a_listed_emulator_may_be_plain_at_any_port_and_no_other_host() {
+    let guard = with_emulator(&[]);
+    for url in ["http://azurite:10000/devstoreaccount1/", "https://azurite/", "http://AZURITE./"] {
+        assert_eq!(url_verdict(&guard, url), Ok(()), "{url}");
+    }
+    for url in [
+        "ftp://azurite/",
+        "http://u:p@azurite/",
+        "http://azurite2:10000/",
+        "http://azurite.evil.example/",
+        "http://127.0.0.1:10000/",
+        "http://acct.blob.core.windows.net/",
+        "https://acct.blob.core.windows.net:10000/",
+    ] {
+        assert!(url_verdict(&guard, url).is_err(), "{url} is let through");
+    }
+}
+
+#[tokio::test]
+async fn a_listed_emulator_may_be_on_a_private_address_but_never_on_a_clouds_own() {
+    for (address, permitted) in [
+        ("172.18.0.3", true),
+        ("10.0.0.1", true),
+        ("fd00::3", true),
+        ("127.0.0.1", true),
+        ("169.254.169.254", false),
+        ("168.63.129.16", false),
+        ("100.100.100.200", false),
+        ("fe80::1", false),
+        ("::ffff:169.254.169.254", false),
+        ("0.0.0.0", false),
+    ] {
+        let addresses = [address];
+        let guard = with_emulator(&[("azurite", &addresses), ("other.blob.core.windows.net", &addresses)]);
+        assert_eq!(guard.resolve("azurite".parse().unwrap()).await.is_ok(), permitted, "{address}");
+        assert!(guard.resolve("other.blob.core.windows.net".parse().unwrap()).await.is_err(), "{address}");
+    }
 }

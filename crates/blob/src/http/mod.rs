@@ -22,7 +22,7 @@ pub fn install_crypto() {
 /// Where requests may go, and how long they may take to get there.
 #[derive(Debug, Clone)]
 pub struct Egress {
-    /// Host names that storage may have.
+    /// Host names that storage may have. Those of `development` may be http, at any port, and private.
     pub hosts: HostRules,
     /// Permits http and ports other than 443 on 127.0.0.0/8, ::1 and `localhost` (Azurite).
     pub loopback: bool,

@@ -16,12 +16,12 @@ pub(super) const SAS007: Entry = Entry {
     id: "SAS007",
     title: "plain http",
     severity: Severity::High,
-    reason: "Over http everyone on the way reads the signature. Plain http to this machine's emulator is a policy.",
+    reason: "Over http everyone on the way reads the signature. Plain http to an emulator is a policy.",
     check: protocol,
 };
 
 fn protocol(subject: &Subject<'_>) -> Vec<Finding> {
-    if subject.on_loopback() {
+    if subject.on_emulator() {
         return Vec::new();
     }
     let mut findings = Vec::new();
@@ -50,7 +50,7 @@ pub(super) const SAS016: Entry = Entry {
 fn caller(subject: &Subject<'_>) -> Vec<Finding> {
     let Some(text) = subject.token.field(Field::Ip) else { return Vec::new() };
     let (message, advice) = match ip_range(text) {
-        _ if subject.on_loopback() => ("`sip` is set, the emulator does not check it", "drop `sip`"),
+        _ if subject.on_emulator() => ("`sip` is set, the emulator does not check it", "drop `sip`"),
         None => (
             "`sip` is neither an IPv4 address nor a range of them",
             "write `sip` as a.b.c.d or a.b.c.d-e.f.g.h",
@@ -145,7 +145,7 @@ fn url(subject: &Subject<'_>) -> Vec<Finding> {
         (token.repeated_known, true, "a parameter of the token comes twice"),
         (token.repeated_other, false, "a parameter comes twice"),
         (token.others > 0, false, "the URL has parameters that are no part of a SAS"),
-        (subject.address.port.is_some() && !subject.on_loopback(), false, "the URL names a port"),
+        (subject.address.port.is_some() && !subject.on_emulator(), false, "the URL names a port"),
     ];
     let oddities = oddities.into_iter().filter(|(seen, ..)| *seen).map(|(_, refused, message)| {
         let finding = Finding::new(Rule::Sas019, message, PLAIN);
@@ -183,6 +183,7 @@ fn is_spelled_plainly(raw: &str) -> bool {
 mod tests {
     use super::super::testing::*;
     use super::*;
+    use crate::policy::GrantPolicy;
 
     #[test]
     fn sas007_only_https() {
@@ -253,6 +254,21 @@ mod tests {
         fires(&input().suffix("&timeout=5"), Rule::Sas019, Severity::Low);
         silent(&input(), Rule::Sas019);
         silent(&on_emulator(input()), Rule::Sas019);
+    }
+
+    #[test]
+    fn an_emulator_that_is_listed_may_be_plain_at_any_port_and_no_other_host() {
+        let mut policy = GrantPolicy::default();
+        policy.hosts.development = vec!["azurite".parse().unwrap()];
+        let listed = |host: &str| on_emulator(input()).host(host).policy(policy.clone());
+        for rule in [Rule::Sas007, Rule::Sas019] {
+            silent(&listed("azurite:10000"), rule);
+            silent(&listed("azurite").scheme("https"), rule);
+            fires(&listed("azurite2:10000"), rule, Severity::High);
+            fires(&listed("127.0.0.1:10000"), rule, Severity::High);
+            fires(&listed("azurite:10000").policy(strict()), rule, Severity::High);
+        }
+        fires(&input().scheme("http").policy(policy), Rule::Sas007, Severity::High);
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl JobMinter {
     }
 
     fn mint(&self, spec: GrantSpec<'_>) -> Result<GrantUrl, MintError> {
-        // Only a loopback endpoint may be plain http; the settings have been checked for it.
+        // Only an emulator's endpoint may be plain http; the settings have been checked for it.
         let plain = !self.signer.account().is_https();
         self.signer.mint(&if plain { spec.over_http_too() } else { spec })
     }

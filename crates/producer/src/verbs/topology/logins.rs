@@ -1,19 +1,24 @@
 //! The three logins as files: each a ready-to-use piece of valet.toml, readable by its owner alone.
 //! Must never print a password, nor overwrite a file whose login was kept.
 
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use valet_broker::management::Login;
+use valet_broker::management::{Login, LoginNames};
+use valet_broker::topology::Role;
 use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 
-/// A folder of login files.
+/// What stands for the login's role in the folder's path.
+const ROLE: &str = "{role}";
+
+/// A folder of login files, or one a role if its path holds `{role}`.
 pub(super) struct Folder(PathBuf);
 
 /// What became of one login.
@@ -26,24 +31,31 @@ pub(super) struct Told {
 }
 
 impl Folder {
-    /// Makes the folder if it is not there. Done before anything changes on the broker: a password that
+    /// Makes the folders if they are not there. Done before anything changes on the broker: a password that
     /// cannot be kept is a login lost.
     pub(super) fn open(path: &Path) -> Outcome<Self> {
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.map_err(|error| {
-            Failure::new(Exit::Data, format!("cannot make the folder {}", path.display()))
-                .because(error)
-                .advise("name another one with --logins")
-        })?;
-        Ok(Self(path.to_owned()))
+        let folder = Self(path.to_owned());
+        Role::ALL.into_iter().try_for_each(|role| make(&folder.of(role)))?;
+        Ok(folder)
+    }
+
+    /// The folder of one role's login.
+    fn of(&self, role: Role) -> PathBuf {
+        let named = |part: &OsStr| -> OsString {
+            match part.to_str() {
+                Some(text) => text.replace(ROLE, role.name()).into(),
+                None => part.to_owned(),
+            }
+        };
+        self.0.iter().map(named).collect()
     }
 
     /// Writes a login that has a new password.
-    pub(super) fn keep(&self, login: &Login, config: &Config) -> Outcome<Told> {
+    pub(super) fn keep(&self, login: &Login, names: &LoginNames, config: &Config) -> Outcome<Told> {
         let told = |file| Told { role: login.role.name(), login: login.name.clone(), file };
         let Some(password) = &login.password else { return Ok(told(None)) };
-        let path = self.0.join(format!("{}.toml", login.role.name()));
-        let text = settings(login, password.expose(), config);
+        let path = self.of(login.role).join(format!("{}.toml", login.role.name()));
+        let text = settings(login, password.expose(), names, config);
         write_private(&path, text.as_bytes()).map_err(|error| {
             Failure::new(Exit::Data, format!("cannot write {}", path.display()))
                 .because(error)
@@ -51,6 +63,15 @@ impl Folder {
         })?;
         Ok(told(Some(path)))
     }
+}
+
+fn make(path: &Path) -> Outcome {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| {
+        Failure::new(Exit::Data, format!("cannot make the folder {}", path.display()))
+            .because(error)
+            .advise("name another one with --logins")
+    })
 }
 
 /// Written beside and renamed, so that a file is never half new.
@@ -63,7 +84,7 @@ fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     std::fs::rename(&beside, path)
 }
 
-fn settings(login: &Login, password: &str, config: &Config) -> Zeroizing<String> {
+fn settings(login: &Login, password: &str, names: &LoginNames, config: &Config) -> Zeroizing<String> {
     let url = quoted(&without_login(config.broker_url.as_deref().unwrap_or_default()));
     let mut text = Zeroizing::new(format!(
         "# RabbitMQ login of Valet's {}. Merge into its valet.toml, or use it with --config.\n[broker]\nurl = {url}\n\
@@ -74,6 +95,9 @@ fn settings(login: &Login, password: &str, config: &Config) -> Zeroizing<String>
     ));
     if let Some(ca) = &config.tls.ca {
         text.push_str(&format!("ca_file = {}\n", quoted(&ca.display().to_string())));
+    }
+    if login.role == Role::Worker {
+        text.push_str(&format!("[worker]\npublishers = [{}]\n", quoted(&names.producer)));
     }
     text
 }
@@ -98,5 +122,21 @@ impl Told {
             Some(file) => format!("login {} ({}): {}", self.login, self.role, file.display()),
             None => format!("login {} ({}): kept; --rotate gives it a new password", self.login, self.role),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_in_the_path_gives_each_login_a_folder_of_its_own() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::open(&root.path().join("{role}/of")).unwrap();
+        assert_eq!(folder.of(Role::Worker), root.path().join("worker/of"));
+        for role in Role::ALL {
+            assert!(folder.of(role).is_dir(), "{}", role.name());
+        }
+        assert_eq!(Folder::open(&root.path().join("all")).unwrap().of(Role::Worker), root.path().join("all"));
     }
 }

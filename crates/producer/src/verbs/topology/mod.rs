@@ -33,7 +33,7 @@ enum What {
     /// Safe to repeat: what is right stays as it is. New logins are written as ready-to-use settings into a
     /// folder, one file each, readable by you alone.
     Declare {
-        /// Folder for the logins' settings
+        /// Folder for the logins' settings; `{role}` in it gives each login a folder of its own
         #[arg(long, value_name = "FOLDER", default_value = "valet-logins")]
         logins: PathBuf,
         /// Give existing logins new passwords
@@ -98,7 +98,7 @@ impl Options {
                 let changes = declare(&mut context, &management, &numbers.topology()).await?;
                 let provisioned = management.provision(&names, existing).await;
                 for login in provisioned.map_err(|error| failure(&error))? {
-                    let told = folder.keep(&login, &config)?;
+                    let told = folder.keep(&login, &names, &config)?;
                     context.out.value(&told, logins::Told::text)?;
                 }
                 if changes == 0 {
