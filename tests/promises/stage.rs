@@ -23,6 +23,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) output: String,
     folder: Folder,
     endpoint: String,
+    /// The setting that opens the storage's host.
+    opened_by: (&'static str, &'static str),
     workers: std::cell::Cell<u32>,
 }
 
@@ -49,6 +51,7 @@ impl<'a> Stage<'a> {
             output: storage.container(),
             folder: Folder::new("stage"),
             endpoint: storage.endpoint(),
+            opened_by: ("VALET_STORAGE_LOOPBACK", "true"),
             workers: std::cell::Cell::new(0),
         };
         stage.folder.write("account-key", storage.key());
@@ -60,6 +63,12 @@ impl<'a> Stage<'a> {
     /// The same stage, with storage reached at another address (a proxy in front of it).
     pub(crate) fn through(mut self, endpoint: &str) -> Self {
         self.endpoint = endpoint.to_owned();
+        self
+    }
+
+    /// The same stage, with storage's host listed by its name instead of opened as this machine.
+    pub(crate) fn by_name(mut self, host: &'static str) -> Self {
+        self.opened_by = ("VALET_STORAGE_DEVELOPMENT_HOSTS", host);
         self
     }
 
@@ -94,7 +103,12 @@ impl<'a> Stage<'a> {
         Program::bin("valet-worker")
             .args(["run", "--config"])
             .arg(self.login("worker"))
-            .env("VALET_STORAGE_LOOPBACK", "true")
+            .env(self.opened_by.0, self.opened_by.1)
+            // `publish` below is the administrator's, whom a worker would not take jobs from.
+            .env(
+                "VALET_WORKER_PUBLISHERS",
+                format!("{}-producer,{}", self.vhost.name(), self.broker.username()),
+            )
             .env("VALET_WORKER_NAME", format!("worker-{number}"))
             .env("VALET_WORKER_SCRATCH", self.folder.join(&format!("scratch-{number}")))
     }
@@ -157,7 +171,8 @@ impl<'a> Stage<'a> {
     }
 
     /// Puts bytes on the exchange `jobs` as somebody would who may, with no help of `valet`.
-    pub(crate) fn publish(&self, body: &[u8], properties: Value) {
+    pub(crate) fn publish(&self, body: &[u8], mut properties: Value) {
+        properties["user_id"] = self.broker.username().into();
         use base64::Engine;
         let payload = base64::engine::general_purpose::STANDARD.encode(body);
         let path = format!("/api/exchanges/{}/jobs/publish", self.vhost.name());
@@ -184,6 +199,6 @@ impl<'a> Stage<'a> {
             .env("VALET_STORAGE_ACCOUNT", self.storage.account())
             .env("VALET_STORAGE_ACCOUNT_KEY_FILE", self.folder.join("account-key"))
             .env("VALET_STORAGE_ENDPOINT", &self.endpoint)
-            .env("VALET_STORAGE_LOOPBACK", "true")
+            .env(self.opened_by.0, self.opened_by.1)
     }
 }
