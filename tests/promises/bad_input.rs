@@ -146,6 +146,18 @@ fn what_has_no_id_at_all_is_kept_as_a_dead_letter() {
 }
 
 #[test]
+fn a_message_of_a_login_that_is_not_expected_is_refused() {
+    let stage = Stage::new();
+    // What `valet topology declare` wrote stands: jobs come from the producer's login alone.
+    let _worker = stage.start(stage.worker_program().env("VALET_WORKER_PUBLISHERS", ""));
+    stage.put("input", "bytes");
+    let message = Message::copy(&stage, "input", "output");
+    message.publish(&stage);
+    expect_dead(&stage, &message.id, "failed", "publisher-refused");
+    assert!(!stage.storage.exists(&stage.output, "output"), "nothing may be stored");
+}
+
+#[test]
 fn an_expired_grant_is_told_as_such() {
     let spoil = |stage: &Stage<'_>| {
         let mut input = Sas::read(&stage.input, "input");

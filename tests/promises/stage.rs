@@ -104,6 +104,11 @@ impl<'a> Stage<'a> {
             .args(["run", "--config"])
             .arg(self.login("worker"))
             .env(self.opened_by.0, self.opened_by.1)
+            // `publish` below is the administrator's, whom a worker would not take jobs from.
+            .env(
+                "VALET_WORKER_PUBLISHERS",
+                format!("{}-producer,{}", self.vhost.name(), self.broker.username()),
+            )
             .env("VALET_WORKER_NAME", format!("worker-{number}"))
             .env("VALET_WORKER_SCRATCH", self.folder.join(&format!("scratch-{number}")))
     }
@@ -166,7 +171,8 @@ impl<'a> Stage<'a> {
     }
 
     /// Puts bytes on the exchange `jobs` as somebody would who may, with no help of `valet`.
-    pub(crate) fn publish(&self, body: &[u8], properties: Value) {
+    pub(crate) fn publish(&self, body: &[u8], mut properties: Value) {
+        properties["user_id"] = self.broker.username().into();
         use base64::Engine;
         let payload = base64::engine::general_purpose::STANDARD.encode(body);
         let path = format!("/api/exchanges/{}/jobs/publish", self.vhost.name());

@@ -28,6 +28,7 @@ const KEYS: [&str; 15] = [
 
 /// Keys of the same file that are the worker's.
 const WORKER_KEYS: [&str; 15] = [
+    "worker.publishers",
     "worker.slots",
     "worker.name",
     "worker.scratch",

@@ -51,6 +51,9 @@ reasons! {
     UnsupportedVersion "unsupported-version"
         "The message is of a version that this worker does not speak."
         "Send version 1, or update the workers.";
+    PublisherRefused "publisher-refused"
+        "The message was not published by a login that the worker takes jobs from."
+        "Publish with your own login and set user_id to its name, or add it to the workers' `worker.publishers`.";
     UnknownPreset "unknown-preset"
         "There is no preset of this name and version."
         "List the presets with `valet preset ls`.";

@@ -17,6 +17,9 @@ pub enum Cause {
     /// The message is no job.
     #[error("the message cannot be read")]
     Message(#[source] DecodeError),
+    /// Somebody else than the expected logins published it.
+    #[error("{}", stranger(.0.as_deref()))]
+    Stranger(Option<String>),
     /// The preset or a parameter is not to be had, or does not fit this input.
     #[error("the preset cannot be used")]
     Preset(#[source] PresetError),
@@ -84,6 +87,13 @@ pub enum Cause {
     /// ffmpeg or ffprobe.
     #[error(transparent)]
     Codec(CodecError),
+}
+
+fn stranger(user: Option<&str>) -> String {
+    match user {
+        Some(user) => format!("login {user:?} published the message, and no jobs are taken from it"),
+        None => "the message does not say which login published it (AMQP property user_id)".to_owned(),
+    }
 }
 
 impl Cause {

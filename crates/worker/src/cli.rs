@@ -37,6 +37,12 @@ const FLAGS: &[(&str, &str, &str, &str)] = &[
         "LIST",
         "Exact names of emulators that may be reached in plain and in private networks; never in production",
     ),
+    (
+        "worker.publishers",
+        "worker-publishers",
+        "LIST",
+        "Broker logins that jobs are taken from [default: all that may publish them]",
+    ),
     ("worker.slots", "worker-slots", "N", "Jobs at the same time [default: 1]"),
     ("worker.name", "worker-name", "NAME", "Name in reports and logs [default: host name and process id]"),
     (

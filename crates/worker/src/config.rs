@@ -23,6 +23,8 @@ pub struct Config {
     pub broker: BrokerConfig,
     /// What a grant must be like.
     pub grants: GrantPolicy,
+    /// Broker logins that jobs are taken from; empty means any that may publish them.
+    pub publishers: Vec<String>,
     /// This worker's name in reports and logs.
     pub name: String,
     /// Jobs at the same time.
@@ -70,6 +72,7 @@ impl Config {
         let mut reader = Reader::new(layers);
         let broker = broker(&mut reader);
         let grants = grants(&mut reader);
+        let publishers = reader.or("worker.publishers", Vec::<String>::new());
         let name = reader.or("worker.name", default_name());
         let slots = reader.or_within("worker.slots", 1, 1..=SLOTS_MAX);
         let scratch = reader.or("worker.scratch", PathBuf::from("/var/tmp/valet-worker"));
@@ -83,6 +86,7 @@ impl Config {
             Some(Self {
                 broker: broker?.with_connection_name(format!("valet-worker {name}")),
                 grants,
+                publishers,
                 name,
                 slots: usize::try_from(slots).ok()?,
                 scratch,

@@ -25,6 +25,8 @@ use crate::scratch::{JobScratch, Scratch};
 pub struct Worker {
     /// Name in reports.
     pub name: WorkerName,
+    /// Broker logins that jobs are taken from; empty takes them from whoever the broker lets publish.
+    pub publishers: Vec<String>,
     /// What a grant must be like.
     pub grants: valet_grant::GrantPolicy,
     /// What any job may use.
@@ -53,6 +55,13 @@ pub struct Attempt<'a> {
 }
 
 impl Worker {
+    /// Whether jobs are taken from this login of the broker, which has checked the name (`user_id`).
+    #[must_use]
+    pub fn takes_from(&self, user: Option<&str>) -> bool {
+        let expected = |user| self.publishers.iter().any(|publisher| publisher == user);
+        self.publishers.is_empty() || user.is_some_and(expected)
+    }
+
     /// Does the job.
     ///
     /// # Errors

@@ -102,6 +102,7 @@ async fn set_up(config: &Config, scratch: Scratch) -> Result<Worker, RunError> {
         http::Client::new(http::Egress::new(config.grants.hosts.clone())).map_err(RunError::Client)?;
     Ok(Worker {
         name: config.name.as_str().into(),
+        publishers: config.publishers.clone(),
         grants: config.grants.clone(),
         limits: config.limits.clone(),
         client,

@@ -72,6 +72,11 @@ impl Slot {
     }
 
     async fn handle(&self, delivery: Delivery) {
+        // Before a byte of it is read: the broker has proven who published it, the message proves nothing.
+        if !self.worker.takes_from(delivery.user_id()) {
+            let user = delivery.user_id().map(escape);
+            return self.refuse(delivery, &Cause::Stranger(user)).await;
+        }
         match JobMessage::decode(delivery.body()) {
             Ok(message) => {
                 let span = job_span(&delivery, message.id, &message.lane);

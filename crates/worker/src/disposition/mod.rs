@@ -13,6 +13,7 @@
 //! | cause | class | reason |
 //! |---|---|---|
 //! | message does not decode | permanent | the decoder's |
+//! | published by nobody expected | permanent | `publisher-refused` |
 //! | preset, version, parameter | permanent | `unknown-preset`, `bad-parameter` |
 //! | preset does not fit the input | permanent | `not-media` |
 //! | grant expired, or the message's `not_after` passed | expired | `grant-expired` |
@@ -126,6 +127,7 @@ pub fn classify(cause: &Cause) -> (Class, Reason) {
     use Class::{Expired, Permanent, Transient};
     match cause {
         Cause::Message(error) => (Permanent, error.reason()),
+        Cause::Stranger(_) => (Permanent, Reason::PublisherRefused),
         Cause::Preset(error) => (Permanent, of_preset(error)),
         Cause::Grant(error) => of_grant(error),
         Cause::GrantPair(_) => (Permanent, Reason::GrantRefused),

@@ -32,6 +32,7 @@ fn table() -> Vec<(Cause, Class, Reason)> {
     let full = ScratchError::Full { needed_bytes: 2, free_bytes: 1 };
     vec![
         (Cause::Message(DecodeError::NotUtf8 { offset: 0 }), Permanent, Reason::BadJson),
+        (Cause::Stranger(None), Permanent, Reason::PublisherRefused),
         (Cause::TooLate(jiff::Timestamp::UNIX_EPOCH), Expired, Reason::GrantExpired),
         (Cause::InputEmpty, Permanent, Reason::InputEmpty),
         (Cause::InputTooLarge { bytes: 2, bytes_max: 1 }, Permanent, Reason::InputTooLarge),
