@@ -12,10 +12,20 @@ pub(crate) fn command(program: &str) -> Command {
     command
 }
 
+/// How the variables begin that `cargo run` sets for the package it runs.
+const OWN_PACKAGE: [&str; 4] = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_", "CARGO_CRATE_"];
+
 /// `cargo` with `arguments`: the one that runs us.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = command(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
     command.args(arguments);
+    // `cargo run` tells us which package we are. Passed on, that counts as a change to build scripts that watch
+    // these variables (ring's does), and half of the dependencies would be built anew each time.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| OWN_PACKAGE.iter().any(|own| name.starts_with(own))) {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 
