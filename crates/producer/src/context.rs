@@ -119,7 +119,10 @@ impl Config {
     pub fn grant_policy(&self) -> GrantPolicy {
         let development = self.development_hosts.clone();
         let mut hosts = HostRules { loopback: self.loopback, development, ..HostRules::default() };
-        hosts.patterns.extend(self.hosts.iter().cloned());
+        // The same meaning as in the worker: a list of one's own replaces Azure's.
+        if !self.hosts.is_empty() {
+            hosts.patterns.clone_from(&self.hosts);
+        }
         GrantPolicy { hosts, ..GrantPolicy::default() }
     }
 }
