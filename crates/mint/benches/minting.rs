@@ -1,6 +1,8 @@
 //! Minted, complete SAS URLs a second on one core, next to the raw HMAC-SHA256 of the same bytes.
 //!
-//! The raw side has its key state prepared too, and does nothing else: no encoding, no text, no URL.
+//! Samples are small, so that the URLs of one stay in the cache as they do when each goes out at once; their
+//! memory is given back outside the clock. The raw side has its key state prepared too, and does nothing else:
+//! no encoding, no text, no URL.
 
 use base64::Engine;
 use divan::{Bencher, black_box, counter::ItemsCount};
@@ -18,7 +20,7 @@ fn main() {
     divan::main();
 }
 
-#[divan::bench(sample_count = 200, sample_size = 2000)]
+#[divan::bench(sample_count = 4000, sample_size = 100)]
 fn mint(bencher: Bencher<'_, '_>) {
     let signer = Signer::with_account_key(
         Account::azure("devstoreaccount1").expect("a good name"),
@@ -31,7 +33,7 @@ fn mint(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench(sample_count = 200, sample_size = 2000)]
+#[divan::bench(sample_count = 4000, sample_size = 100)]
 fn raw_hmac(bencher: Bencher<'_, '_>) {
     let key = base64::engine::general_purpose::STANDARD.decode(KEY).expect("a good key");
     let state = Hmac::<Sha256>::new_from_slice(&key).expect("any length");
