@@ -1,5 +1,7 @@
 //! What is minted, what is refused, and what counts as our own.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, whose panic is the failure")]
+
 use jiff::{SignedDuration, Timestamp};
 use valet_grant::{GrantPolicy, GrantUrl, ReadGrant, Right, Rights, WriteGrant};
 use valet_mint::{

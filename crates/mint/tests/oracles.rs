@@ -2,6 +2,8 @@
 //!
 //! They are oracles only: neither is linked into anything that ships.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, whose panic is the failure")]
+
 use std::collections::BTreeMap;
 
 use azure_storage_sas::SasBuilder;
