@@ -48,7 +48,12 @@ impl Lookout {
 
 /// Arguments and environments of all our descendants.
 pub(crate) fn look_at_processes(seen: &mut Sightings) {
+    let own = std::fs::read_link("/proc/self/exe").ok();
     for id in descendants(std::process::id()) {
+        // A child that has not become its program yet is still a copy of this test, which knows the secrets.
+        if std::fs::read_link(format!("/proc/{id}/exe")).ok() == own {
+            continue;
+        }
         let read = |name: &str| std::fs::read(format!("/proc/{id}/{name}")).unwrap_or_default();
         let words = read("cmdline");
         let name =
