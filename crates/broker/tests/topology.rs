@@ -11,7 +11,7 @@ use valet_broker::{
     management::{Difference, Existing, LoginNames, ManagementError},
     topology::{Role, Topology, TopologyOptions, names},
 };
-use valet_testkit::Broker;
+use valet_testkit::{Broker, Fault, FaultProxy};
 
 fn path(site: &Site<'_>, kind: &str, rest: &str) -> String {
     format!("/api/{kind}/{}/{rest}", site.vhost.name())
@@ -193,4 +193,20 @@ async fn start_up_fails_with_a_typed_error_and_advice() {
     let error = Session::connect(site.config(Role::Worker), Purpose::Worker).await.unwrap_err();
     assert!(error.to_string().contains("queue jobs.r1, exchange events"), "{error}");
     assert!(error.advice().contains("valet topology declare"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stumble_of_the_management_api_is_ridden_out() {
+    let site = Site::shared().await;
+    let proxy = FaultProxy::start(site.broker.management_url().trim_start_matches("http://"));
+    let management = valet_broker::management::Management::new(
+        &format!("http://{}", proxy.address()),
+        site.broker.username(),
+        site.broker.password().into(),
+        &site.vhost,
+        &valet_broker::TlsConfig::default(),
+    );
+    proxy.times(2, Fault::answer(500, "stumbled"));
+    let differences = management.unwrap().check(&site.topology, Some(&site.names)).await.expect("in the end");
+    assert_eq!(differences, vec![]);
 }

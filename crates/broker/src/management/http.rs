@@ -9,6 +9,9 @@ use url::Url;
 
 /// Limit for one request; listing thousands of queues takes a second or two.
 const REQUEST: Duration = Duration::from_secs(20);
+/// Pauses before a reading request is sent again after a 5xx: some seconds, then it is no stumble.
+const GET_PAUSES: [Duration; 3] =
+    [Duration::from_millis(200), Duration::from_millis(800), Duration::from_secs(3)];
 /// Longest part of the broker's answer in an error, in bytes.
 const ANSWER_BYTES_MAX: usize = 400;
 
@@ -131,9 +134,18 @@ impl Http {
         &self.username
     }
 
-    /// The answer's JSON; None when there is no such thing.
+    /// The answer's JSON; None when there is no such thing. Asks again when the broker stumbles: a busy node
+    /// answers 500 while queues that it lists are being made.
     pub(super) async fn get(&self, path: &str) -> Result<Option<Value>, ManagementError> {
-        self.send(Method::GET, path, None).await
+        let mut pauses = GET_PAUSES.iter();
+        loop {
+            let outcome = self.send(Method::GET, path, None).await;
+            let stumbled = matches!(&outcome, Err(ManagementError::Answer { status: 500.., .. }));
+            match pauses.next().filter(|_| stumbled) {
+                Some(pause) => tokio::time::sleep(*pause).await,
+                None => return outcome,
+            }
+        }
     }
 
     pub(super) async fn put(&self, path: &str, body: &Value) -> Result<(), ManagementError> {
