@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::check::Problem;
 use crate::limits::{TIME_BYTES_MAX, URL_BYTES_MAX};
 
-/// A text that is a grant: zeroized, and written by [`encode`] alone.
+/// A text that is a grant: zeroized, and written by `JobMessage::encode` alone.
 pub(super) struct SecretText(Zeroizing<String>);
 
 impl Serialize for SecretText {
