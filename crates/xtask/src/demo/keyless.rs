@@ -76,12 +76,17 @@ fn shown_variables(environment: &str) -> String {
 }
 
 fn shown_settings(config: &str) -> String {
-    let pairs = config.lines().filter_map(|line| line.split_once(" = "));
-    let shown = pairs.map(|(name, value)| match name {
-        "password" => "broker.password=…".to_owned(),
-        _ => format!("broker.{name}={}", value.trim_matches('"')),
-    });
-    shown.collect::<Vec<_>>().join(" ")
+    let mut section = "";
+    let mut shown = Vec::new();
+    for line in config.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            section = name;
+        } else if let Some((name, value)) = line.split_once(" = ") {
+            let value = if name == "password" { "…" } else { value.trim_matches('"') };
+            shown.push(format!("{section}.{name}={value}"));
+        }
+    }
+    shown.join(" ")
 }
 
 /// The signatures of all grants, as they stand in the URLs.
