@@ -44,14 +44,15 @@ async fn publish_through(site: &Site<'_>, fall: impl Fn(&Broker) + Send) -> Hash
     let options = PublisherOptions { patience: LIMIT, ..PublisherOptions::bulk() };
     let session = site.producer().await;
     let publisher = session.publisher_with(options);
+    let about_to_fall = tokio::sync::Notify::new();
     let publishing = async {
         let mut receipts = Vec::new();
         for number in 0..MESSAGES {
             let id = format!("id-{number}");
             receipts.push((id.clone(), publisher.publish(job(&id)).await));
-            if number % 20 == 0 {
-                // About as fast as a producer that mints, so that the fall hits the middle.
-                tokio::time::sleep(Duration::from_millis(10)).await;
+            if number == MESSAGES / 2 {
+                // The fall hits the middle: what comes now is under way when the broker goes.
+                about_to_fall.notified().await;
             }
         }
         let mut confirmed = HashSet::new();
@@ -67,6 +68,9 @@ async fn publish_through(site: &Site<'_>, fall: impl Fn(&Broker) + Send) -> Hash
             other => Err(format!("{other:?}")),
         })
         .await;
+        about_to_fall.notify_one();
+        // Lets the other side fill its window before this thread is taken.
+        tokio::task::yield_now().await;
         tokio::task::block_in_place(|| {
             fall(site.broker);
             site.broker.restart();
