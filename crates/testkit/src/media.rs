@@ -28,6 +28,16 @@ pub fn bytes(name: &str) -> Vec<u8> {
     fs::read(path(name)).expect("a checked-in file is readable")
 }
 
+/// A newer ffmpeg than distributions have, in one file without shared libraries of its own. It has no ffprobe.
+///
+/// # Panics
+/// When it has not been fetched.
+pub fn static_ffmpeg() -> PathBuf {
+    let path = workspace::root().join("tools/ffmpeg/bin/ffmpeg");
+    assert!(path.exists(), "there is no {}; run: cargo xtask setup", path.display());
+    path
+}
+
 /// `clip.mp4` over and over until it is at least `seconds` long, without encoding; made once.
 ///
 /// # Panics

@@ -1,6 +1,10 @@
 //! Carries a plan out.
 
-use super::machine::{azurite_folder, set_stamp};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::machine::{AZURITE, STATIC_FFMPEG};
 use super::plan::{Installer, Plan};
 use crate::shell;
 
@@ -34,6 +38,9 @@ pub(super) fn install(plan: &Plan) -> Result<(), String> {
     if plan.azurite {
         npm()?;
     }
+    if plan.static_ffmpeg {
+        static_ffmpeg()?;
+    }
     Ok(())
 }
 
@@ -50,9 +57,52 @@ fn apt(plan: &Plan) -> Result<(), String> {
 }
 
 fn npm() -> Result<(), String> {
-    let folder = azurite_folder();
     shell::check(
-        shell::command("npm").args(["ci", "--no-progress", "--loglevel=error"]).current_dir(folder),
+        shell::command("npm").args(["ci", "--no-progress", "--loglevel=error"]).current_dir(AZURITE.folder()),
     )?;
-    set_stamp()
+    AZURITE.set_stamp()
+}
+
+/// Takes the one program out of its wheel, which is a zip file. Python unpacks it without the right to run it.
+fn static_ffmpeg() -> Result<(), String> {
+    let folder = STATIC_FFMPEG.folder();
+    let (wheel, unpacked, program) =
+        (folder.join("wheel"), folder.join("unpacked"), folder.join("bin/ffmpeg"));
+    let told = |cause: std::io::Error| format!("cannot unpack ffmpeg in {}: {cause}", folder.display());
+    [&wheel, &unpacked, &folder.join("bin")].into_iter().try_for_each(|path| renew(path)).map_err(told)?;
+    shell::check(
+        shell::command("python3")
+            .args(["-m", "pip", "--disable-pip-version-check", "--quiet", "download", "--no-deps"])
+            .args(["--only-binary", ":all:", "--require-hashes", "-r", "requirements.txt", "-d", "wheel"])
+            .current_dir(&folder),
+    )?;
+    let wheel_file = only_file(&wheel, "")?;
+    shell::check(shell::command("python3").args(["-m", "zipfile", "-e"]).arg(&wheel_file).arg(&unpacked))?;
+    fs::rename(only_file(&unpacked.join("imageio_ffmpeg/binaries"), "ffmpeg-")?, &program)
+        .and_then(|()| fs::set_permissions(&program, Permissions::from_mode(0o755)))
+        .and_then(|()| fs::remove_dir_all(&wheel))
+        .and_then(|()| fs::remove_dir_all(&unpacked))
+        .map_err(told)?;
+    STATIC_FFMPEG.set_stamp()
+}
+
+/// An empty folder, whatever was there.
+fn renew(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(cause),
+        _ => fs::create_dir(folder),
+    }
+}
+
+/// The only file in `folder` whose name begins like this.
+fn only_file(folder: &Path, beginning: &str) -> Result<PathBuf, String> {
+    let entries =
+        fs::read_dir(folder).map_err(|cause| format!("cannot read {}: {cause}", folder.display()))?;
+    let fits =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(beginning));
+    let mut found = entries.flatten().map(|entry| entry.path()).filter(fits);
+    match (found.next(), found.next()) {
+        (Some(path), None) => Ok(path),
+        _ => Err(format!("{} should have one file {beginning}*", folder.display())),
+    }
 }

@@ -8,7 +8,8 @@ use valet_testkit::{process::find_program, workspace};
 use crate::shell;
 
 /// What tests and demo need, in words.
-pub(crate) const NEEDS: &str = "RabbitMQ ≥ 3.10, ffmpeg with ffprobe, Node ≥ 18, Azurite 3.37";
+pub(crate) const NEEDS: &str =
+    "RabbitMQ ≥ 3.10, ffmpeg with ffprobe, a newer ffmpeg in one file, Node ≥ 18, Azurite 3.37";
 
 /// The oldest Node that runs Azurite 3.37 (its manifest asks for 22; its tests of ours pass on 18.20).
 const NODE_MAJOR_MIN: u32 = 18;
@@ -24,6 +25,9 @@ pub(crate) struct Machine {
     pub(crate) node_major: u32,
     pub(crate) has_npm: bool,
     pub(crate) has_azurite: bool,
+    pub(crate) has_python: bool,
+    pub(crate) has_pip: bool,
+    pub(crate) has_static_ffmpeg: bool,
     pub(crate) has_apt: bool,
     pub(crate) is_root: bool,
     pub(crate) has_sudo: bool,
@@ -37,7 +41,10 @@ impl Machine {
             has_ffmpeg: has("ffmpeg") && has("ffprobe"),
             node_major: node_major(),
             has_npm: has("npm"),
-            has_azurite: fs::read(stamp()).is_ok_and(|old| Some(old) == fs::read(lock_file()).ok()),
+            has_azurite: AZURITE.is_installed(),
+            has_python: has("python3"),
+            has_pip: shell::output(shell::command("python3").args(["-m", "pip", "--version"])).is_ok(),
+            has_static_ffmpeg: STATIC_FFMPEG.is_installed(),
             has_apt: has("apt-get"),
             is_root: shell::output(shell::command("id").arg("-u")).is_ok_and(|id| id.trim() == "0"),
             has_sudo: has("sudo"),
@@ -49,25 +56,44 @@ impl Machine {
     }
 }
 
-/// Says that what the lock file names is installed.
-pub(super) fn set_stamp() -> Result<(), String> {
-    fs::copy(lock_file(), stamp())
-        .map(drop)
-        .map_err(|cause| format!("cannot write {}: {cause}", stamp().display()))
+/// Something that is installed below `tools`, as a file with hashes names it.
+pub(super) struct Tool {
+    /// Its folder, from the root.
+    folder: &'static str,
+    /// What names versions and hashes.
+    lock_file: &'static str,
+    /// A copy of the lock file as it was installed, written last; it goes when what it speaks of goes.
+    stamp: &'static str,
 }
 
-/// Where Azurite's package.json and lock file are.
-pub(super) fn azurite_folder() -> PathBuf {
-    workspace::root().join("tools/azurite")
-}
+/// Azurite; `npm ci` removes the stamp with the folder.
+pub(super) const AZURITE: Tool = Tool {
+    folder: "tools/azurite",
+    lock_file: "package-lock.json",
+    stamp: "node_modules/.installed-lock.json",
+};
 
-fn lock_file() -> PathBuf {
-    azurite_folder().join("package-lock.json")
-}
+/// The newer ffmpeg without shared libraries.
+pub(super) const STATIC_FFMPEG: Tool =
+    Tool { folder: "tools/ffmpeg", lock_file: "requirements.txt", stamp: "bin/.installed-requirements.txt" };
 
-/// A copy of the lock file that was installed, written last; `npm ci` removes it with the folder.
-fn stamp() -> PathBuf {
-    azurite_folder().join("node_modules/.installed-lock.json")
+impl Tool {
+    /// Its folder.
+    pub(super) fn folder(&self) -> PathBuf {
+        workspace::root().join(self.folder)
+    }
+
+    /// Says that what the lock file names is installed.
+    pub(super) fn set_stamp(&self) -> Result<(), String> {
+        let stamp = self.folder().join(self.stamp);
+        let copied = fs::copy(self.folder().join(self.lock_file), &stamp);
+        copied.map(drop).map_err(|cause| format!("cannot write {}: {cause}", stamp.display()))
+    }
+
+    fn is_installed(&self) -> bool {
+        let read = |name| fs::read(self.folder().join(name)).ok();
+        read(self.stamp).is_some_and(|installed| Some(installed) == read(self.lock_file))
+    }
 }
 
 fn node_major() -> u32 {

@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: brings what tests and demo need, and nothing that is there already.
 //!
-//! Debian and Ubuntu: packages by apt, Azurite by npm with its lock file. Elsewhere it says what to do by
-//! hand. It asks for nothing (sudo may, once), and starts no system service.
+//! Debian and Ubuntu: packages by apt, Azurite by npm with its lock file, a newer ffmpeg by pip with its
+//! hashes. Elsewhere it says what to do by hand. It asks for nothing (sudo may, once), and starts no system service.
 
 mod install;
 mod machine;

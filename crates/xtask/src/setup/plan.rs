@@ -11,6 +11,8 @@ pub(super) struct Plan {
     pub(super) packages: Vec<&'static str>,
     /// Run `npm ci` for Azurite.
     pub(super) azurite: bool,
+    /// Fetch the newer ffmpeg with pip.
+    pub(super) static_ffmpeg: bool,
     /// Who runs apt.
     pub(super) installer: Installer,
 }
@@ -26,19 +28,22 @@ pub(super) enum Installer {
 impl Plan {
     pub(super) fn make(machine: &Machine, services_given: bool) -> Self {
         let azurite = !services_given && !machine.has_azurite;
+        let static_ffmpeg = !machine.has_static_ffmpeg;
         let missing = [
             ("rabbitmq-server", !services_given && !machine.has_rabbitmq),
             ("ffmpeg", !machine.has_ffmpeg),
             ("nodejs", !services_given && !machine.has_node()),
             // Debian's Node comes without npm, and npm is needed only to install.
             ("npm", azurite && !(machine.has_npm && machine.has_node())),
+            ("python3", static_ffmpeg && !machine.has_python),
+            ("python3-pip", static_ffmpeg && !machine.has_pip),
         ];
         let packages = missing.into_iter().filter_map(|(name, is_missing)| is_missing.then_some(name));
-        Self { packages: packages.collect(), azurite, installer: installer(machine) }
+        Self { packages: packages.collect(), azurite, static_ffmpeg, installer: installer(machine) }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.packages.is_empty() && !self.azurite
+        self.packages.is_empty() && !self.azurite && !self.static_ffmpeg
     }
 
     /// Whether a person must install the packages.
@@ -70,6 +75,9 @@ impl fmt::Display for Plan {
         if self.azurite {
             writeln!(f, "to install by npm: Azurite, as tools/azurite/package-lock.json names it (365 MB)")?;
         }
+        if self.static_ffmpeg {
+            writeln!(f, "to fetch by pip: ffmpeg, as tools/ffmpeg/requirements.txt names it (173 MB)")?;
+        }
         Ok(())
     }
 }
@@ -97,6 +105,9 @@ mod tests {
         node_major: 0,
         has_npm: false,
         has_azurite: false,
+        has_python: false,
+        has_pip: false,
+        has_static_ffmpeg: false,
         has_apt: true,
         is_root: true,
         has_sudo: false,
@@ -107,17 +118,22 @@ mod tests {
         node_major: 18,
         has_npm: false,
         has_azurite: true,
+        has_static_ffmpeg: true,
         ..BARE_DEBIAN
     };
 
     #[test]
     fn a_bare_debian_gets_everything() {
         let plan = Plan::make(&BARE_DEBIAN, false);
-        assert_eq!(plan.packages, ["rabbitmq-server", "ffmpeg", "nodejs", "npm"]);
-        assert!(plan.azurite && plan.installer == Installer::Root && !plan.needs_person());
+        assert_eq!(plan.packages, ["rabbitmq-server", "ffmpeg", "nodejs", "npm", "python3", "python3-pip"]);
+        assert!(plan.azurite && plan.static_ffmpeg);
+        assert!(plan.installer == Installer::Root && !plan.needs_person());
         let text = plan.to_string();
-        assert!(text.starts_with("to install by apt: rabbitmq-server ffmpeg nodejs npm\n"), "{text}");
-        assert!(text.contains("Azurite"), "{text}");
+        assert!(
+            text.starts_with("to install by apt: rabbitmq-server ffmpeg nodejs npm python3 python3-pip\n"),
+            "{text}"
+        );
+        assert!(text.contains("Azurite") && text.contains("requirements.txt"), "{text}");
     }
 
     #[test]
@@ -136,6 +152,12 @@ mod tests {
     }
 
     #[test]
+    fn python_is_needed_only_to_fetch() {
+        let plan = Plan::make(&Machine { has_static_ffmpeg: false, has_python: true, ..COMPLETE }, false);
+        assert_eq!((plan.packages, plan.static_ffmpeg), (vec!["python3-pip"], true));
+    }
+
+    #[test]
     fn an_old_node_is_replaced() {
         let plan = Plan::make(&Machine { node_major: 12, ..COMPLETE }, false);
         assert_eq!(plan.packages, ["nodejs"]);
@@ -143,7 +165,7 @@ mod tests {
 
     #[test]
     fn services_elsewhere_need_only_ffmpeg_here() {
-        let plan = Plan::make(&BARE_DEBIAN, true);
+        let plan = Plan::make(&Machine { has_static_ffmpeg: true, ..BARE_DEBIAN }, true);
         assert_eq!((plan.packages, plan.azurite), (vec!["ffmpeg"], false));
     }
 
