@@ -1,6 +1,6 @@
 //! MD5 and SHA-256 of a file's bytes in order, in constant memory.
 
-use std::{fs::File, io, os::unix::fs::FileExt, path::Path, sync::Arc};
+use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use md5::Md5;
@@ -23,18 +23,13 @@ pub struct Digests {
     pub sha256: String,
 }
 
-/// Reads the file at `path` once and hashes it, off the async threads.
+/// Reads `file` once and hashes it, off the async threads.
 ///
 /// # Errors
-/// When the file cannot be opened or read, or shrinks meanwhile.
-pub async fn hash_file(path: &Path) -> io::Result<Digests> {
-    let path = path.to_owned();
-    let opened = tokio::task::spawn_blocking(move || {
-        let file = File::open(path)?;
-        let bytes = file.metadata()?.len();
-        Ok::<_, io::Error>((Arc::new(file), bytes))
-    });
-    let (file, bytes) = opened.await.map_err(io::Error::other)??;
+/// When the file cannot be read, or shrinks meanwhile.
+pub async fn hash_file(file: Arc<File>) -> io::Result<Digests> {
+    // The length of an open file is in memory: no reason to leave this thread.
+    let bytes = file.metadata()?.len();
     let mut hashing = Hashing::new(file);
     while hashing.bytes() < bytes {
         hashing = hashing.advance(bytes).await?;
@@ -95,10 +90,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_hashes_to_the_published_values() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("abc");
-        std::fs::write(&path, "abc").unwrap();
-        let digests = hash_file(&path).await.unwrap();
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(b"abc", 0).unwrap();
+        let digests = hash_file(Arc::new(file)).await.unwrap();
         assert_eq!(digests.bytes, 3);
         assert_eq!(digests.md5, "kAFQmDzST7DWlj99KOF/cg==");
         assert_eq!(digests.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
@@ -106,8 +100,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_empty_file_hashes_too() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let digests = hash_file(file.path()).await.unwrap();
+        let digests = hash_file(Arc::new(tempfile::tempfile().unwrap())).await.unwrap();
         assert_eq!((digests.bytes, digests.md5.as_str()), (0, "1B2M2Y8AsgTpgAmY7PhCfg=="));
     }
 }

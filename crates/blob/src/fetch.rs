@@ -3,15 +3,19 @@
 //!
 //! Memory holds one buffer for each range in flight, whatever the blob's length.
 
-use std::{io, path::Path};
+use std::{fs::File, io, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::{
-    Digests, Input, StorageError, StorageErrorKind, deadline::within, digest::Hashing, frontier::Frontier,
-    range::RangeRead, scratch::Scratch,
+    Digests, Input, StorageError, StorageErrorKind,
+    deadline::within,
+    digest::Hashing,
+    frontier::Frontier,
+    range::RangeRead,
+    scratch::{Scratch, ScratchSink},
 };
 
 /// The longest input that is fetched unless the caller says otherwise.
@@ -60,21 +64,21 @@ pub struct Fetched {
 }
 
 impl Input {
-    /// Writes the whole blob to a new file at `path` (an old one is replaced).
+    /// Writes the whole blob to `file`, which is open for reading and writing; what it held is gone.
     ///
     /// # Errors
     /// [`StorageError`]; transient failures have been tried again. The file's content is then undefined.
-    pub async fn fetch(&self, path: &Path, options: FetchOptions) -> Result<Fetched, StorageError> {
+    pub async fn fetch(&self, file: Arc<File>, options: FetchOptions) -> Result<Fetched, StorageError> {
         if self.bytes() > options.bytes_max {
             let kind = StorageErrorKind::TooLarge { bytes: self.bytes(), bytes_max: options.bytes_max };
             return Err(self.subject.error(kind));
         }
-        let work = Box::pin(self.fetch_whole(path, &options));
+        let work = Box::pin(self.fetch_whole(file, &options));
         within(&self.client, options.deadline, &self.subject, work).await
     }
 
-    async fn fetch_whole(&self, path: &Path, options: &FetchOptions) -> Result<Fetched, StorageError> {
-        let scratch = self.on_disk(Scratch::create(path, self.bytes()).await)?;
+    async fn fetch_whole(&self, file: Arc<File>, options: &FetchOptions) -> Result<Fetched, StorageError> {
+        let scratch = self.on_disk(Scratch::of(file, self.bytes()).await)?;
         let frontier = Frontier::new();
         let hashing = Hashing::new(scratch.file());
         let follow = async { self.on_disk(hash_behind(hashing, frontier.follow(), self.bytes()).await) };
@@ -93,7 +97,8 @@ impl Input {
         let reads = (0..count).map(|index| {
             let start = index * length;
             let end = start.saturating_add(length).min(self.bytes());
-            RangeRead::new(self, scratch, frontier, start, end).run(options.deadline)
+            let sink = ScratchSink::new(self, scratch, frontier, start);
+            RangeRead::new(self, start, end, sink).run(options.deadline)
         });
         stream::iter(reads).buffer_unordered(options.ranges_in_flight.max(1)).try_collect().await
     }

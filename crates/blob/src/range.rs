@@ -1,42 +1,45 @@
-//! One range of the input into its place in the scratch file; a broken read goes on from the byte reached.
+//! One range of the input, byte after byte; a broken read goes on from the byte reached.
+//!
+//! What becomes of the bytes is the [`Sink`]'s matter. No byte is handed on twice, none is left out.
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::{
     Method, Response, StatusCode,
     header::{CONTENT_RANGE, IF_MATCH, RANGE},
 };
 
-use crate::{
-    Input, StorageError, error::Failure, frontier::Frontier, input::text, retry::Tries, scratch::Scratch,
-};
-
-/// Bytes gathered before a write: few trips to the blocking threads, little memory.
-const WRITE_BYTES: usize = 1 << 20;
+use crate::{Input, StorageError, error::Failure, input::text, retry::Tries};
 
 /// A read that moved this far before it broke starts its tries anew. Not less: a server that breaks after each byte
 /// must come to an end.
 const PROGRESS_BYTES: u64 = 1 << 20;
 
-/// The read of one range.
-pub(crate) struct RangeRead<'a> {
-    input: &'a Input,
-    scratch: &'a Scratch,
-    frontier: &'a Frontier,
-    /// The first byte not yet written.
-    reached: u64,
-    end: u64,
-    buffer: Vec<u8>,
+/// Takes the bytes of a range, in order.
+pub(crate) trait Sink: Send {
+    /// A request is about to be sent.
+    fn asking(&mut self) {}
+
+    /// Takes the next bytes.
+    fn take(&mut self, bytes: Bytes) -> impl Future<Output = Result<(), StorageError>> + Send;
+
+    /// Puts everything taken where it belongs: no more is coming, or not soon.
+    fn settle(&mut self) -> impl Future<Output = Result<(), StorageError>> + Send;
 }
 
-impl<'a> RangeRead<'a> {
-    pub(crate) fn new(
-        input: &'a Input,
-        scratch: &'a Scratch,
-        frontier: &'a Frontier,
-        start: u64,
-        end: u64,
-    ) -> Self {
-        Self { input, scratch, frontier, reached: start, end, buffer: Vec::new() }
+/// The read of one range.
+pub(crate) struct RangeRead<'a, S> {
+    input: &'a Input,
+    sink: S,
+    /// The first byte that the sink has not taken.
+    reached: u64,
+    end: u64,
+}
+
+impl<'a, S: Sink> RangeRead<'a, S> {
+    /// The read of `start..end`.
+    pub(crate) fn new(input: &'a Input, start: u64, end: u64, sink: S) -> Self {
+        Self { input, sink, reached: start, end }
     }
 
     /// Reads to the end of the range.
@@ -53,12 +56,11 @@ impl<'a> RangeRead<'a> {
         }
     }
 
-    /// One request for what is left. Whatever came is written, also when the read breaks.
+    /// One request for what is left. Whatever came is kept, also when the read breaks.
     async fn read_on(&mut self) -> Result<(), Failure> {
         let mut response = self.request().await?;
-        self.buffer.reserve_exact(WRITE_BYTES);
         let broken = self.take_body(&mut response).await.err();
-        self.write().await?;
+        self.sink.settle().await?;
         match broken {
             Some(failure) => Err(failure),
             None if self.reached < self.end => Err(self.input.subject.ended_early()),
@@ -66,11 +68,12 @@ impl<'a> RangeRead<'a> {
         }
     }
 
-    async fn request(&self) -> Result<Response, Failure> {
+    async fn request(&mut self) -> Result<Response, Failure> {
         let Input { client, url, subject, .. } = self.input;
         let range = format!("bytes={}-{}", self.reached, self.end - 1);
         let request = client.request(Method::GET, url.expose_url(), subject)?;
         let request = request.header(RANGE, range).header(IF_MATCH, self.input.etag());
+        self.sink.asking();
         let response = client.send(request, subject).await?;
         self.check_head(&response)?;
         Ok(response)
@@ -95,28 +98,14 @@ impl<'a> RangeRead<'a> {
             let next = tokio::time::timeout(client.stall_timeout(), response.chunk()).await;
             let next = next.map_err(|_| subject.stalled())?;
             let Some(chunk) = next.map_err(|error| subject.broken(error))? else { return Ok(()) };
-            if self.reached + (self.buffer.len() + chunk.len()) as u64 > self.end {
+            let reached = self.reached + chunk.len() as u64;
+            if reached > self.end {
                 return Err(subject
                     .unexpected(response.status().as_u16(), "more bytes than asked for")
                     .into());
             }
-            if self.buffer.len() + chunk.len() > WRITE_BYTES {
-                self.write().await?;
-            }
-            self.buffer.extend_from_slice(&chunk);
+            self.sink.take(chunk).await?;
+            self.reached = reached;
         }
-    }
-
-    async fn write(&mut self) -> Result<(), Failure> {
-        let start = self.reached;
-        let end = start + self.buffer.len() as u64;
-        if start == end {
-            return Ok(());
-        }
-        let buffer = std::mem::take(&mut self.buffer);
-        self.buffer = self.input.on_disk(self.scratch.write_at(buffer, start).await)?;
-        self.reached = end;
-        self.frontier.add(start, end);
-        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A create-only write whose answer is lost is ambiguous by nature; this says so instead of guessing.
 
-use std::{fs::File, io, path::Path, sync::Arc};
+use std::{fs::File, sync::Arc};
 
 use jiff::Timestamp;
 use reqwest::{
@@ -75,34 +75,25 @@ pub struct Stored {
     pub outcome: StoreOutcome,
 }
 
-/// Writes the file at `path` as the one blob that `grant` opens.
+/// Writes `file` as the one blob that `grant` opens.
 ///
 /// # Errors
 /// [`StorageError`]; transient failures have been tried again. Above [`PUT_BYTES_MAX`] nothing is sent.
 pub async fn store(
     client: &Client,
     grant: &WriteGrant,
-    path: &Path,
+    file: Arc<File>,
     spec: &StoreSpec,
 ) -> Result<Stored, StorageError> {
-    let opened = open(path).await;
-    let (file, bytes) = opened.map_err(|error| Subject::storing(grant, 0).scratch(&error))?;
+    // The length of an open file is in memory: no reason to leave this thread.
+    let length = file.metadata().map(|data| data.len());
+    let bytes = length.map_err(|error| Subject::storing(grant, 0).scratch(&error))?;
     let subject = Subject::storing(grant, bytes);
     if bytes > PUT_BYTES_MAX {
         return Err(subject.error(StorageErrorKind::TooLarge { bytes, bytes_max: PUT_BYTES_MAX }));
     }
     let put = Put { client, url: grant.url(), subject: &subject, file, bytes, spec };
     within(client, spec.deadline, &subject, Box::pin(put.run())).await
-}
-
-async fn open(path: &Path) -> io::Result<(Arc<File>, u64)> {
-    let path = path.to_owned();
-    let open = move || {
-        let file = File::open(path)?;
-        let bytes = file.metadata()?.len();
-        Ok((Arc::new(file), bytes))
-    };
-    tokio::task::spawn_blocking(open).await.map_err(io::Error::other)?
 }
 
 /// One output and the tries to put it.

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{
-    client, made_up_url, open_at, reader, scratch,
+    client, content_of, made_up_url, open_at, reader, scratch,
     server::{Server, answer},
 };
 use jiff::Timestamp;
@@ -26,9 +26,9 @@ async fn fetch_from(get: String) -> (Result<Vec<u8>, StorageError>, Server) {
     })
     .await;
     let input = open_at(&client().0, made_up_url(&server.origin, "r")).await.unwrap();
-    let (_folder, path) = scratch();
-    let fetched = input.fetch(&path, FetchOptions::default()).await;
-    (fetched.map(|_| std::fs::read(&path).unwrap()), server)
+    let file = scratch();
+    let fetched = input.fetch(file.clone(), FetchOptions::default()).await;
+    (fetched.map(|_| content_of(&file)), server)
 }
 
 fn is_unexpected(error: &StorageError) -> bool {

@@ -4,9 +4,9 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use common::{LeapClock, client, client_that_waits, noise, read_url, reader, scratch};
+use common::{LeapClock, client, client_that_waits, content_of, noise, read_url, reader, scratch};
 use valet_blob::{FetchOptions, Fetched, Input, StorageError, StorageErrorKind, http::Client};
 use valet_testkit::{Fault, FaultProxy, Storage};
 
@@ -26,10 +26,10 @@ async fn fetch(
     url: &str,
     options: FetchOptions,
 ) -> Result<(Fetched, Vec<u8>), StorageError> {
-    let (_folder, path) = scratch();
+    let file = scratch();
     let input = Input::open(client, &reader(url.to_owned()), None).await?;
-    let fetched = input.fetch(&path, options).await?;
-    Ok((fetched, std::fs::read(&path).unwrap()))
+    let fetched = input.fetch(file.clone(), options).await?;
+    Ok((fetched, content_of(&file)))
 }
 
 fn one_range() -> FetchOptions {
@@ -136,10 +136,9 @@ async fn no_try_outlives_the_deadline() {
     let (client, clock) = client();
     let input = Input::open(&client, &reader(url), None).await.unwrap();
     proxy.always(Fault::busy());
-    let (_folder, path) = scratch();
     let deadline = Some(jiff::Timestamp::now() + Duration::from_secs(3));
     let options = FetchOptions { deadline, ..FetchOptions::default() };
-    let error = input.fetch(&path, options).await.unwrap_err();
+    let error = input.fetch(scratch(), options).await.unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::Throttled, "{error}");
     assert!(seconds(&clock) < 3.0, "{:?}", clock.slept());
 }
@@ -158,8 +157,8 @@ async fn a_silent_storage_is_not_waited_for_forever() {
 async fn a_scratch_that_cannot_be_written_is_told_apart() {
     let (_, _proxy, url) = behind_proxy();
     let input = Input::open(&client().0, &reader(url), None).await.unwrap();
-    let (folder, _) = scratch();
-    let error = input.fetch(&folder.path().join("no/such/folder"), one_range()).await.unwrap_err();
+    let read_only = std::fs::File::open("/dev/null").unwrap();
+    let error = input.fetch(Arc::new(read_only), one_range()).await.unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::Scratch, "{error}");
     assert!(std::error::Error::source(&error).is_some());
 }

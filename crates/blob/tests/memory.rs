@@ -7,7 +7,7 @@ mod common;
 use std::{
     fs::File,
     io::{BufWriter, Write},
-    path::Path,
+    sync::Arc,
     time::Instant,
 };
 
@@ -34,8 +34,8 @@ async fn growth<T>(work: impl Future<Output = T>) -> (u64, T) {
     (status_bytes("VmHWM:").saturating_sub(before), result)
 }
 
-fn write_noise(path: &Path, mebibytes: u64) {
-    let mut file = BufWriter::new(File::create(path).unwrap());
+fn write_noise(file: &File, mebibytes: u64) {
+    let mut file = BufWriter::new(file);
     let mut random = fastrand::Rng::with_seed(11);
     let mut block = vec![0; 1 << 20];
     for _ in 0..mebibytes {
@@ -50,23 +50,22 @@ async fn heavy_memory_is_constant_in_the_length_of_a_blob() {
     let mebibytes = std::env::var("VALET_HEAVY_MIB").map_or(256, |text| text.parse().unwrap());
     let storage = Storage::start_with(&StorageOptions { on_disk: true, ..StorageOptions::default() });
     storage.create_container("heavy");
-    let (folder, path) = scratch();
-    let original = folder.path().join("original");
+    let original = scratch();
     write_noise(&original, mebibytes);
     let began = Instant::now();
-    let (grown, digests) = growth(hash_file(&original)).await;
+    let (grown, digests) = growth(hash_file(original.clone())).await;
     let digests = digests.unwrap();
     tell("hash", mebibytes, began, grown);
 
     let began = Instant::now();
     let grant = writer(storage.sas_url(&Sas::create("heavy", "a.bin")));
-    let (grown, stored) = growth(store(&client().0, &grant, &original, &spec(&digests))).await;
+    let (grown, stored) = growth(store(&client().0, &grant, original.clone(), &spec(&digests))).await;
     stored.unwrap();
     tell("store", mebibytes, began, grown);
     assert!(grown < GROWTH_BYTES_MAX, "store grew by {grown} bytes");
 
     for ranges_in_flight in [1, 4] {
-        let (grown, fetched) = fetch_grows(&storage, &path, ranges_in_flight, mebibytes).await;
+        let (grown, fetched) = fetch_grows(&storage, scratch(), ranges_in_flight, mebibytes).await;
         assert_eq!(fetched, digests);
         assert!(grown < GROWTH_BYTES_MAX, "fetch with {ranges_in_flight} ranges grew by {grown} bytes");
     }
@@ -74,7 +73,7 @@ async fn heavy_memory_is_constant_in_the_length_of_a_blob() {
 
 async fn fetch_grows(
     storage: &Storage,
-    path: &Path,
+    file: Arc<File>,
     ranges_in_flight: usize,
     mebibytes: u64,
 ) -> (u64, Digests) {
@@ -82,7 +81,7 @@ async fn fetch_grows(
     let grant = reader(storage.sas_url(&Sas::read("heavy", "a.bin")));
     let options = FetchOptions { ranges_in_flight, ..FetchOptions::default() };
     let (grown, fetched) = growth(async {
-        Input::open(&client().0, &grant, None).await.unwrap().fetch(path, options).await.unwrap()
+        Input::open(&client().0, &grant, None).await.unwrap().fetch(file, options).await.unwrap()
     })
     .await;
     tell(&format!("fetch, {ranges_in_flight} in flight"), mebibytes, began, grown);

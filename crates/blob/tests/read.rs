@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{client, noise, open_at, read_url, reader, scratch};
+use common::{client, content_of, noise, open_at, read_url, reader, scratch};
 use valet_blob::{FetchOptions, Fetched, Input, Md5Check, StorageError, StorageErrorKind};
 use valet_testkit::{Fault, FaultProxy, Sas, Storage};
 
@@ -14,9 +14,9 @@ fn ranges(range_bytes: u64) -> FetchOptions {
 }
 
 async fn fetch_at(url: String, options: FetchOptions) -> Result<(Fetched, Vec<u8>), StorageError> {
-    let (_folder, path) = scratch();
-    let fetched = open_at(&client().0, url).await?.fetch(&path, options).await?;
-    Ok((fetched, std::fs::read(&path).unwrap()))
+    let file = scratch();
+    let fetched = open_at(&client().0, url).await?.fetch(file.clone(), options).await?;
+    Ok((fetched, content_of(&file)))
 }
 
 #[tokio::test]
@@ -91,8 +91,7 @@ async fn content_that_changes_after_the_open_is_refused() {
     storage.put(&container, "a.mov", "first");
     let input = open_at(&client().0, read_url(&container, "a.mov")).await.unwrap();
     storage.put(&container, "a.mov", "other");
-    let (_folder, path) = scratch();
-    let error = input.fetch(&path, FetchOptions::default()).await.unwrap_err();
+    let error = input.fetch(scratch(), FetchOptions::default()).await.unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::InputChanged, "{error}");
     assert!(!error.is_transient());
 }

@@ -4,10 +4,11 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{os::unix::fs::FileExt, time::Duration};
 
 use common::{
-    client, client_that_waits, create_url, made_up_url, noise, scratch, server, spec, store_at, writer,
+    client, client_that_waits, create_url, made_up_url, noise, scratch, scratch_with, server, spec, store_at,
+    writer,
 };
 use jiff::Timestamp;
 use valet_blob::{
@@ -52,10 +53,9 @@ async fn an_existing_blob_is_a_collision_and_stays() {
         let url = storage.sas_url(&Sas::blob(&container, "a.mp4", rights));
         let policy = GrantPolicy { refuse_from: Severity::Critical, ..GrantPolicy::loopback() };
         let grant = WriteGrant::parse(GrantUrl::new(url), &policy, Timestamp::now()).unwrap();
-        let (_folder, path) = scratch();
-        std::fs::write(&path, "ours").unwrap();
-        let spec = spec(&hash_file(&path).await.unwrap());
-        let error = store(&client().0, &grant, &path, &spec).await.unwrap_err();
+        let file = scratch_with("ours");
+        let spec = spec(&hash_file(file.clone()).await.unwrap());
+        let error = store(&client().0, &grant, file, &spec).await.unwrap_err();
         assert_eq!(error.kind, StorageErrorKind::NameCollision, "{rights}: {error}");
         assert!(!error.is_transient());
     }
@@ -80,11 +80,10 @@ async fn an_earlier_attempt_makes_an_existing_blob_possibly_ours() {
     let storage = Storage::shared();
     let container = storage.container();
     storage.put(&container, "a.mp4", "ours, from before a crash");
-    let (_folder, path) = scratch();
-    std::fs::write(&path, "ours").unwrap();
-    let digests = hash_file(&path).await.unwrap();
+    let file = scratch_with("ours");
+    let digests = hash_file(file.clone()).await.unwrap();
     let spec = StoreSpec { earlier_attempt: EarlierAttempt::Possible, ..spec(&digests) };
-    let stored = store(&client().0, &writer(create_url(&container, "a.mp4")), &path, &spec).await.unwrap();
+    let stored = store(&client().0, &writer(create_url(&container, "a.mp4")), file, &spec).await.unwrap();
     assert_eq!(stored.outcome, StoreOutcome::ExistsAfterOwnAttempt);
 }
 
@@ -120,12 +119,11 @@ async fn a_connection_that_never_stood_leaves_no_doubt() {
 async fn bytes_that_do_not_match_their_md5_are_not_stored() {
     let storage = Storage::shared();
     let container = storage.container();
-    let (_folder, path) = scratch();
-    std::fs::write(&path, "ours").unwrap();
-    let digests = hash_file(&path).await.unwrap();
-    std::fs::write(&path, "0urs").unwrap();
+    let file = scratch_with("ours");
+    let digests = hash_file(file.clone()).await.unwrap();
+    file.write_all_at(b"0", 0).unwrap();
     let grant = writer(create_url(&container, "a.mp4"));
-    let error = store(&client().0, &grant, &path, &spec(&digests)).await.unwrap_err();
+    let error = store(&client().0, &grant, file, &spec(&digests)).await.unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::Md5Mismatch, "{error}");
     assert!(!storage.exists(&container, "a.mp4"));
 }
@@ -134,13 +132,12 @@ async fn bytes_that_do_not_match_their_md5_are_not_stored() {
 #[tokio::test]
 async fn a_content_type_cannot_smuggle_a_header() {
     let server = server::Server::start(|_| server::answer("201 Created", &["content-length: 0"], "")).await;
-    let (_folder, path) = scratch();
-    std::fs::write(&path, "ours").unwrap();
-    let honest = spec(&hash_file(&path).await.unwrap());
+    let file = scratch_with("ours");
+    let honest = spec(&hash_file(file.clone()).await.unwrap());
     for content_type in ["video/mp4\r\nx-ms-blob-type: AppendBlob", "video/mp4\0", "\n"] {
         let spec = StoreSpec { content_type: content_type.into(), ..honest.clone() };
         let grant = writer(made_up_url(&server.origin, "c"));
-        let error = store(&client().0, &grant, &path, &spec).await.unwrap_err();
+        let error = store(&client().0, &grant, file.clone(), &spec).await.unwrap_err();
         assert!(matches!(error.kind, StorageErrorKind::Unexpected { status: 0, .. }), "{error}");
     }
     assert_eq!(server.heads(), Vec::<String>::new());
@@ -148,12 +145,12 @@ async fn a_content_type_cannot_smuggle_a_header() {
 
 #[tokio::test]
 async fn more_than_one_put_carries_is_refused_before_it_is_sent() {
-    let (_folder, path) = scratch();
-    std::fs::File::create(&path).unwrap().set_len(PUT_BYTES_MAX + 1).unwrap();
+    let file = scratch();
+    file.set_len(PUT_BYTES_MAX + 1).unwrap();
     let server = server::Server::start(|_| server::answer("500 no", &[], "")).await;
     let digests = valet_blob::Digests { bytes: 0, md5: "x".into(), sha256: "x".into() };
     let grant = writer(made_up_url(&server.origin, "c"));
-    let error = store(&client().0, &grant, &path, &spec(&digests)).await.unwrap_err();
+    let error = store(&client().0, &grant, file, &spec(&digests)).await.unwrap_err();
     let expected = StorageErrorKind::TooLarge { bytes: PUT_BYTES_MAX + 1, bytes_max: PUT_BYTES_MAX };
     assert_eq!(error.kind, expected);
     assert!(error.advice().contains("5,000 MiB"), "{}", error.advice());

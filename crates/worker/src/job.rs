@@ -1,6 +1,10 @@
 //! One attempt at one job, from a decoded message to a stored output. Reads as the procedure that it is.
 //! It settles nothing, and its being dropped at any point leaves no process and no file behind.
 
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -90,8 +94,9 @@ impl Worker {
 
         attempt.tell_phase("store", Some(PERCENT_MAX)).await;
         let spec = store_spec(attempt, &job, &input, &digests);
+        let file = open_output(&made).map_err(Cause::ScratchFile)?;
         let stored =
-            valet_blob::store(&self.client, &job.output, &made.path, &spec).await.map_err(Cause::storage)?;
+            valet_blob::store(&self.client, &job.output, file, &spec).await.map_err(Cause::storage)?;
         clock.times.store_ms = clock.lap();
 
         Ok(Success {
@@ -105,6 +110,7 @@ impl Worker {
             media: facts.as_ref().map(told_facts),
             timings: clock.end(),
             codec_version: self.codec_version.as_str().into(),
+            jail: None,
         })
     }
 
@@ -134,7 +140,10 @@ impl Worker {
             deadline: Some(transfer_deadline(job.wall)),
             ..FetchOptions::default()
         };
-        input.fetch(&scratch.path().join(INPUT_NAME), options).await.map_err(Cause::storage)
+        let mut open = OpenOptions::new();
+        open.read(true).write(true).create(true).truncate(true).mode(0o600);
+        let file = open.open(scratch.path().join(INPUT_NAME)).map_err(Cause::ScratchFile)?;
+        input.fetch(Arc::new(file), options).await.map_err(Cause::storage)
     }
 
     fn workshop<'a>(&'a self, job: &'a Admitted, scratch: &'a JobScratch) -> Workshop<'a> {
@@ -159,7 +168,7 @@ fn transfer_deadline(wall: Duration) -> Timestamp {
 fn started(attempt: &Attempt<'_>, input_bytes: u64) -> ReportData {
     let preset = &attempt.message.preset;
     let (name, version) = (preset.name.as_str().into(), preset.version);
-    ReportData::Started(Started { preset: name, version, input_bytes })
+    ReportData::Started(Started { preset: name, version, input_bytes, jail: None })
 }
 
 /// Hashes of the output; a copy has been hashed on its way in.
@@ -168,7 +177,12 @@ async fn digests(job: &Admitted, fetched: &Fetched, made: &media::Made) -> Resul
         let Fetched { bytes, md5, sha256, .. } = fetched.clone();
         return Ok(Digests { bytes, md5, sha256 });
     }
-    hash_file(&made.path).await.map_err(Cause::ScratchFile)
+    let file = open_output(made).map_err(Cause::ScratchFile)?;
+    hash_file(file).await.map_err(Cause::ScratchFile)
+}
+
+fn open_output(made: &media::Made) -> io::Result<Arc<File>> {
+    Ok(Arc::new(File::open(&made.path)?))
 }
 
 fn store_spec(attempt: &Attempt<'_>, job: &Admitted, input: &Input, digests: &Digests) -> StoreSpec {

@@ -6,7 +6,8 @@
 pub(crate) mod server;
 
 use std::{
-    path::PathBuf,
+    fs::File,
+    os::unix::fs::FileExt,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -100,11 +101,23 @@ pub(crate) fn noise(bytes: usize) -> Vec<u8> {
     noise
 }
 
-/// A scratch folder and the file in it.
-pub(crate) fn scratch() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("scratch");
-    (folder, path)
+/// An empty scratch file.
+pub(crate) fn scratch() -> Arc<File> {
+    Arc::new(tempfile::tempfile().unwrap())
+}
+
+/// A scratch file that holds `content`.
+pub(crate) fn scratch_with(content: impl AsRef<[u8]>) -> Arc<File> {
+    let file = scratch();
+    file.write_all_at(content.as_ref(), 0).unwrap();
+    file
+}
+
+/// What a file holds.
+pub(crate) fn content_of(file: &File) -> Vec<u8> {
+    let mut content = vec![0; usize::try_from(file.metadata().unwrap().len()).unwrap()];
+    file.read_exact_at(&mut content, 0).unwrap();
+    content
 }
 
 /// What a worker would say of an output.
@@ -125,10 +138,9 @@ pub(crate) fn spec(digests: &Digests) -> StoreSpec {
 
 /// Stores `content` with a grant for `url`.
 pub(crate) async fn store_at(client: &Client, url: String, content: &[u8]) -> Result<Stored, StorageError> {
-    let (_folder, path) = scratch();
-    std::fs::write(&path, content).unwrap();
-    let digests = hash_file(&path).await.unwrap();
-    store(client, &writer(url), &path, &spec(&digests)).await
+    let file = scratch_with(content);
+    let digests = hash_file(file.clone()).await.unwrap();
+    store(client, &writer(url), file, &spec(&digests)).await
 }
 
 /// Opens what `url` names.
