@@ -27,6 +27,7 @@ fn succeeded() -> ReportData {
         media: None,
         timings: Timings::default(),
         codec_version: "none".into(),
+        jail: None,
     }))
 }
 

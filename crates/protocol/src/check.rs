@@ -39,9 +39,9 @@ pub(crate) fn message(message: &JobMessage) -> Result<(), Problem> {
     bytes("output.url", message.output.url.expose_url(), 1, limits::URL_BYTES_MAX)?;
     content_type(message.output.content_type.as_deref())?;
     preset(&message.preset)?;
-    let (wall_min, wall_max) = (limits::WALL_SECONDS_MIN.into(), limits::WALL_SECONDS_MAX.into());
-    number("limits.wall_seconds", message.limits.wall_seconds.map(u64::from), wall_min, wall_max)?;
-    number("limits.input_bytes", message.limits.input_bytes, 1, limits::INPUT_BYTES_LIMIT_MAX)?;
+    for (field, asked, allowed) in message.limits.asked() {
+        number(field, asked, *allowed.start(), *allowed.end())?;
+    }
     tags(message)?;
     times(message)
 }

@@ -13,6 +13,7 @@ mod de;
 mod error;
 mod etag;
 mod id;
+mod job_limits;
 mod lane;
 pub mod limits;
 mod message;
@@ -27,9 +28,10 @@ mod wire;
 pub use error::{DecodeError, EncodeError};
 pub use etag::ETag;
 pub use id::JobId;
+pub use job_limits::Limits;
 pub use lane::Lane;
 pub use limits::{MESSAGE_BYTES_MAX, REPORT_BYTES_MAX};
-pub use message::{Input, JobMessage, Limits, Output, PresetRef, Priority, WireBytes};
+pub use message::{Input, JobMessage, Output, PresetRef, Priority, WireBytes};
 pub use reason::{Reason, UnknownReason};
 pub use report::{
     Accepted, Cancelled, Dead, Event, Expired, Failed, MediaFacts, Progress, Report, ReportData, ReportError,

@@ -59,6 +59,26 @@ limits! {
         "`limits.wall_seconds`. One day: the longest lifetime that a grant has by default, so no job could use more.";
     INPUT_BYTES_LIMIT_MAX: u64 = 209_715_200_000_000, "bytes",
         "`limits.input_bytes`. The largest block blob of Azure (50,000 blocks of 4,000 MiB).";
+    STALL_SECONDS_MIN: u32 = 5, "seconds",
+        "`limits.stall_seconds`. A codec tells of its progress twice a second, but opening a file and the first pictures take longer.";
+    STALL_SECONDS_MAX: u32 = 86_400, "seconds",
+        "`limits.stall_seconds`. As long as the wall clock limit can be.";
+    OUTPUT_BYTES_LIMIT_MAX: u64 = 209_715_200_000_000, "bytes",
+        "`limits.output_bytes`. The largest block blob of Azure.";
+    CPU_SECONDS_MAX: u32 = 5_529_600, "seconds",
+        "`limits.cpu_seconds`. One day of 64 cores.";
+    MEMORY_BYTES_MIN: u64 = 67_108_864, "bytes",
+        "`limits.memory_bytes`. ffmpeg needs about this much for the smallest picture; less would fail every job.";
+    MEMORY_BYTES_MAX: u64 = 1_099_511_627_776, "bytes",
+        "`limits.memory_bytes`. 1 TiB, more than any preset can use.";
+    DURATION_SECONDS_MAX: u32 = 86_400, "seconds",
+        "`limits.duration_seconds`. One day: no preset takes a longer input.";
+    PIXELS_MAX: u32 = 100_000_000, "pixels",
+        "`limits.pixels`. What presets decode at most: three times 8K video.";
+    FRAMES_MAX: u64 = 10_368_000, "frames",
+        "`limits.frames`. One day at 120 pictures a second; no preset takes more.";
+    STREAMS_MAX: u32 = 32, "streams",
+        "`limits.streams`. What presets open at most; real files have under ten.";
     TIME_BYTES_MAX: usize = 40, "bytes",
         "`submitted_at` and `not_after`. RFC 3339 with nanoseconds and an offset has 35.";
     FIELD_NAME_BYTES_MAX: usize = 64, "bytes",

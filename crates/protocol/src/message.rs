@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use valet_grant::GrantUrl;
 use zeroize::Zeroizing;
 
-use crate::{DecodeError, ETag, EncodeError, JobId, Lane, check, limits, wire};
+use crate::{DecodeError, ETag, EncodeError, JobId, Lane, Limits, check, limits, wire};
 
 /// One job. What was decoded is within all limits; what is built by hand is checked when it is encoded.
 #[derive(Clone, PartialEq)]
@@ -63,15 +63,6 @@ pub struct PresetRef {
     pub version: u32,
     /// Numbers, booleans and short texts.
     pub params: serde_json::Map<String, serde_json::Value>,
-}
-
-/// Bounds of one job, narrower than the worker's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Limits {
-    /// Wall clock time for one attempt, in seconds.
-    pub wall_seconds: Option<u32>,
-    /// Size of the input, in bytes.
-    pub input_bytes: Option<u64>,
 }
 
 /// A job's turn among jobs that wait.

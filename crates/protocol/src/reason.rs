@@ -114,6 +114,27 @@ reasons! {
     NoProgress "no-progress"
         "The codec made no progress for the stall limit."
         "Try again; if it repeats, the input makes the codec hang.";
+    JailViolation "jail-violation"
+        "The codec tried what no honest input makes it do, and was killed: the input may be an attack."
+        "Keep the input away from other players and look at it; the detail tells what was tried.";
+    CpuLimit "cpu-limit"
+        "The codec used more processor time than its limit."
+        "Raise limits.cpu_seconds, choose a faster preset, or look at the input.";
+    MemoryLimit "memory-limit"
+        "The codec asked for more memory than its limit."
+        "Raise limits.memory_bytes, or choose a preset with a smaller picture.";
+    DurationLimit "duration-limit"
+        "The input is longer than limits.duration_seconds or than the worker allows."
+        "Cut it into parts, or raise the limit; if it is short, its header is damaged.";
+    PixelLimit "pixel-limit"
+        "A picture of the input is larger than limits.pixels or than the worker allows."
+        "Make it smaller first, or raise the limit.";
+    FrameLimit "frame-limit"
+        "The input has more pictures than limits.frames or than the worker allows."
+        "Cut it into parts, or raise the limit; if it is short, its header is damaged.";
+    StreamLimit "stream-limit"
+        "The input has more streams than limits.streams or than the worker allows."
+        "Keep the streams that are needed in a file of their own, or raise the limit.";
     ScratchFull "scratch-full"
         "The worker's scratch has too little free space."
         "Free or enlarge the scratch disk, or lower the number of slots.";

@@ -15,12 +15,11 @@ pub(crate) use scalar::TimeText;
 
 use crate::check::Problem;
 use crate::limits::{
-    CONTENT_TYPE_BYTES_MAX, ETAG_BYTES_MAX, INPUT_BYTES_LIMIT_MAX, MESSAGE_BYTES_MAX, PARAM_NAME_BYTES_MAX,
-    PARAM_TEXT_BYTES_MAX, PARAMS_MAX, PRESET_NAME_BYTES_MAX, PRESET_VERSION_MAX, TAG_KEY_BYTES_MAX,
-    TAG_VALUE_BYTES_MAX, TAGS_MAX, WALL_SECONDS_MAX, WALL_SECONDS_MIN,
+    CONTENT_TYPE_BYTES_MAX, ETAG_BYTES_MAX, MESSAGE_BYTES_MAX, PARAM_NAME_BYTES_MAX, PARAM_TEXT_BYTES_MAX,
+    PARAMS_MAX, PRESET_NAME_BYTES_MAX, PRESET_VERSION_MAX, TAG_KEY_BYTES_MAX, TAG_VALUE_BYTES_MAX, TAGS_MAX,
 };
 use crate::tree::{self, Tree};
-use crate::{BadText, DecodeError, EncodeError, JobMessage, Priority, de};
+use crate::{BadText, DecodeError, EncodeError, JobMessage, Limits, Priority, de};
 
 /// The only version there is.
 pub(crate) const VERSION: u64 = 1;
@@ -103,20 +102,6 @@ struct Preset {
     params: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// Bounds for one job.
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Limits {
-    /// Wall clock time of one attempt, in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = WALL_SECONDS_MIN, max = WALL_SECONDS_MAX))]
-    wall_seconds: Option<u32>,
-    /// Size of the input, in bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = INPUT_BYTES_LIMIT_MAX))]
-    input_bytes: Option<u64>,
-}
-
 fn tags_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     const PRINTABLE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*$";
     schemars::json_schema!({
@@ -194,10 +179,7 @@ impl TryFrom<Message> for JobMessage {
                 version: wire.preset.version,
                 params: wire.preset.params.unwrap_or_default(),
             },
-            limits: wire.limits.map_or_else(Default::default, |limits| crate::Limits {
-                wall_seconds: limits.wall_seconds,
-                input_bytes: limits.input_bytes,
-            }),
+            limits: wire.limits.unwrap_or_default(),
             priority: wire.priority.unwrap_or_default(),
             tags: wire.tags.unwrap_or_default(),
             submitted_at: wire.submitted_at.read("submitted_at")?,
@@ -212,8 +194,6 @@ fn parsed<T: FromStr<Err = BadText>>(field: &'static str, text: &str) -> Result<
 
 impl From<&JobMessage> for Message {
     fn from(message: &JobMessage) -> Self {
-        let limits =
-            Limits { wall_seconds: message.limits.wall_seconds, input_bytes: message.limits.input_bytes };
         Self {
             version: VERSION,
             id: message.id.to_string(),
@@ -231,7 +211,7 @@ impl From<&JobMessage> for Message {
                 version: message.preset.version,
                 params: Some(message.preset.params.clone()),
             },
-            limits: (message.limits != crate::Limits::default()).then_some(limits),
+            limits: (message.limits != Limits::default()).then_some(message.limits),
             priority: Some(message.priority),
             tags: (!message.tags.is_empty()).then(|| message.tags.clone()),
             submitted_at: message.submitted_at.into(),

@@ -74,7 +74,7 @@ impl JobMinter {
                 version: plan.version,
                 params: plan.params.clone(),
             },
-            limits: Limits { wall_seconds: Some(plan.wall_seconds), input_bytes: None },
+            limits: Limits { wall_seconds: Some(plan.wall_seconds), ..Limits::default() },
             priority: plan.priority,
             tags: plan.tags.clone(),
             submitted_at: now,

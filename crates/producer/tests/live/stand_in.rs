@@ -66,6 +66,7 @@ pub fn success(site: &Site, stored: Stored) -> Success {
         media: None,
         timings: Timings::default(),
         codec_version: "none".into(),
+        jail: None,
     }
 }
 

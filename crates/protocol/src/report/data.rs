@@ -62,6 +62,9 @@ pub struct Started {
     pub version: u32,
     /// Size of the input, in bytes.
     pub input_bytes: u64,
+    /// Which walls stand around the codec: `L1` or `L2`; absent if it is not started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jail: Option<ShortText>,
 }
 
 /// How far the codec is.
@@ -119,6 +122,9 @@ pub struct Success {
     pub timings: Timings,
     /// The codec's name and version.
     pub codec_version: ShortText,
+    /// Which walls stood around the codec: `L1` or `L2`; absent if it was not started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jail: Option<ShortText>,
 }
 
 /// What a media file is, as ffprobe tells.

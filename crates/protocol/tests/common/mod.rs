@@ -39,7 +39,18 @@ pub fn message() -> JobMessage {
         },
         output: Output { url: GrantUrl::new(output_url()), content_type: Some("video/mp4".into()) },
         preset: PresetRef { name: "h264-720p".into(), version: 1, params },
-        limits: Limits { wall_seconds: Some(3600), input_bytes: Some(53_687_091_200) },
+        limits: Limits {
+            wall_seconds: Some(3_600),
+            input_bytes: Some(53_687_091_200),
+            stall_seconds: Some(60),
+            output_bytes: Some(10_737_418_240),
+            cpu_seconds: Some(7_200),
+            memory_bytes: Some(2_147_483_648),
+            duration_seconds: Some(7_200),
+            pixels: Some(8_294_400),
+            frames: Some(432_000),
+            streams: Some(8),
+        },
         priority: Priority::Normal,
         tags: [("title".to_owned(), "42 – “Größe”".to_owned())].into(),
         submitted_at: "2026-01-31T12:00:00.25Z".parse().unwrap(),
@@ -68,7 +79,12 @@ pub fn reports() -> Vec<Report> {
     let detail = || Detail::from("cannot read other/in/a.mov: 503 ServerBusy");
     let data = [
         ReportData::Accepted(Accepted {}),
-        ReportData::Started(Started { preset: "h264-720p".into(), version: 1, input_bytes: 1_000 }),
+        ReportData::Started(Started {
+            preset: "h264-720p".into(),
+            version: 1,
+            input_bytes: 1_000,
+            jail: Some("L1".into()),
+        }),
         ReportData::Progress(Progress {
             sequence: 7,
             phase: "codec".into(),
@@ -114,6 +130,7 @@ pub fn success() -> Success {
         }),
         timings: Timings { queue_ms: 1, fetch_ms: 2, codec_ms: 3, check_ms: 4, store_ms: 5, total_ms: 14 },
         codec_version: "ffmpeg 5.1.6".into(),
+        jail: Some("L1".into()),
     }
 }
 
