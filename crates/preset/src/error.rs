@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::bounds::Exceeded;
 use crate::limits::SHOWN_CHARS_MAX;
 use crate::loudness::MeasurementError;
 
@@ -56,6 +57,14 @@ pub enum PresetError {
         /// What does not fit.
         problem: Unsuited,
     },
+    /// The input is more than it may be. Found once its facts are known; trying again is no use.
+    #[error("preset {preset} does not take this input: {exceeded}")]
+    OverBounds {
+        /// The preset.
+        preset: &'static str,
+        /// What there is too much of.
+        exceeded: Exceeded,
+    },
     /// The output of a measuring pass holds no usable figures.
     #[error("cannot use the measurement of preset {preset}")]
     Measurement {
@@ -73,8 +82,8 @@ pub enum PresetError {
         /// Index of the pass, from 0.
         pass: usize,
     },
-    /// The name of the local input or output could steer ffmpeg. A mistake of the caller.
-    #[error("\"{name}\" is no plain name for a local file")]
+    /// The name of the output could steer ffmpeg. A mistake of the caller.
+    #[error("\"{name}\" is no plain name for an output")]
     UnsafeName {
         /// The name, escaped and cut.
         name: String,
@@ -164,14 +173,6 @@ pub enum Unsuited {
     /// The preset needs to know how long the input is.
     #[error("its duration is unknown")]
     NoDuration,
-    /// It is longer than [`crate::INPUT_SECONDS_MAX`].
-    #[error("it says that it is {duration_seconds:.0} s long, the limit is {seconds_max} s")]
-    TooLong {
-        /// How long the input says it is.
-        duration_seconds: f64,
-        /// The limit, in seconds.
-        seconds_max: u32,
-    },
     /// A position lies behind the end.
     #[error("position {at_seconds} s lies behind its end at {duration_seconds:.3} s")]
     BehindEnd {
@@ -218,6 +219,7 @@ impl PresetError {
                 format!("`valet preset show {preset}` lists its parameters and their bounds.")
             }
             Self::Unsuited { problem, .. } => problem.advice().into(),
+            Self::OverBounds { exceeded, .. } => exceeded.advice().into(),
             Self::Measurement { .. } => "Check that the input's audio plays; it may be damaged.".into(),
             Self::NoSuchPass { .. } | Self::UnsafeName { .. } => {
                 "This is a mistake in the program: report it.".into()
@@ -233,7 +235,6 @@ impl Unsuited {
             Self::NoVideo => "Use a preset for audio, or check that this is the right input.",
             Self::NoAudio => "Use a preset for pictures, or check that this is the right input.",
             Self::NoDuration => "Remux the input first, so that it says how long it is.",
-            Self::TooLong { .. } => "Cut it into parts first; if it is short, its header is damaged.",
             Self::BehindEnd { .. } => "Give an earlier position, or use at_percent.",
             Self::PictureTooLarge { .. } => "Ask for fewer or smaller tiles.",
             Self::Uncarried { .. } => "Encode it instead, for example with h264-1080p or audio-aac.",

@@ -20,6 +20,8 @@ pub struct MediaFacts {
     pub audio: Option<AudioFacts>,
     /// The audio streams behind the first.
     pub other_audio: Vec<AudioFacts>,
+    /// How many streams of any kind the file has.
+    pub streams: u32,
 }
 
 /// What is known about a video stream or picture.
@@ -201,6 +203,7 @@ impl Answer {
             video: known("video").find(|s| s.disposition.attached_pic == 0).map(|s| self.video(s)),
             audio: audio.next(),
             other_audio: audio.collect(),
+            streams: u32::try_from(self.streams.len()).unwrap_or(u32::MAX),
         }
     }
 

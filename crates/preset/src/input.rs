@@ -4,9 +4,11 @@
 use serde::Serialize;
 
 use crate::argv::Args;
-use crate::limits::{
-    ALLOC_BYTES_MAX, ANALYZE_MICROSECONDS_MAX, INPUT_SECONDS_MAX, PIXELS_MAX, PROBE_BYTES_MAX, STREAMS_MAX,
-};
+use crate::bounds::Bounds;
+use crate::limits::{ALLOC_BYTES_MAX, ANALYZE_MICROSECONDS_MAX, PROBE_BYTES_MAX};
+
+/// Where every input is read: the worker's door inside the jail. Nothing else answers there.
+pub const INPUT_URL: &str = "http://127.0.0.1/input";
 
 /// A demuxer that inputs may be read with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -80,18 +82,18 @@ impl InputKind {
 }
 
 /// Options in front of `-i` that keep ffmpeg to the one file, and to what a file may cost.
-pub(crate) fn hardened(kind: InputKind) -> Args {
-    probing(kind).option("-t", INPUT_SECONDS_MAX)
+pub(crate) fn hardened(kind: InputKind, bounds: &Bounds) -> Args {
+    probing(kind, bounds).option("-t", bounds.duration_seconds)
 }
 
 /// The part of [`hardened`] that ffprobe knows too.
-pub(crate) fn probing(kind: InputKind) -> Args {
+pub(crate) fn probing(kind: InputKind, bounds: &Bounds) -> Args {
     Args::default()
         .option("-max_alloc", ALLOC_BYTES_MAX)
-        .words(&["-protocol_whitelist", "file,pipe", "-format_whitelist"])
+        .words(&["-protocol_whitelist", "http,tcp", "-format_whitelist"])
         .location(&kind.format_whitelist())
-        .option("-max_streams", STREAMS_MAX)
+        .option("-max_streams", bounds.streams)
         .option("-probesize", PROBE_BYTES_MAX)
         .option("-analyzeduration", ANALYZE_MICROSECONDS_MAX)
-        .option("-max_pixels", PIXELS_MAX)
+        .option("-max_pixels", bounds.pixels)
 }

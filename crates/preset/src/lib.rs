@@ -6,6 +6,7 @@
 //! lists are built from those ([`resolve`], [`Plan::argv`]).
 
 mod argv;
+mod bounds;
 mod catalogue;
 mod check;
 mod document;
@@ -21,13 +22,14 @@ mod preset;
 mod presets;
 mod probe;
 
+pub use bounds::{Bounds, Exceeded};
 pub use catalogue::{catalogue, find, resolve};
 pub use check::{AudioRule, CheckFailure, DurationRule, MediaCheck, MediaRules, SizeRule, VideoRule};
 pub use document::catalogue_markdown;
 pub use error::{ParamProblem, PresetError, Unsuited};
 pub use facts::{AudioFacts, FactsError, MediaFacts, Transfer, VideoFacts};
 pub use geometry::{Frame, FrameBox};
-pub use input::{Demuxer, InputKind};
+pub use input::{Demuxer, INPUT_URL, InputKind};
 pub use limits::*;
 pub use param::{ParamKind, ParamSpec, ParamValue, Params};
 pub use plan::{Plan, Sources};

@@ -26,6 +26,9 @@ pub const ALLOC_BYTES_MAX: u32 = 1_073_741_824;
 /// Longest input, in seconds: a day. Longer ones are refused, and reading stops there if a file lied.
 pub const INPUT_SECONDS_MAX: u32 = 86_400;
 
+/// Most pictures of an input's video: a day at 120 a second.
+pub const FRAMES_MAX: u64 = 10_368_000;
+
 /// Highest frame rate of an encoded video, in frames a second: displays show no more, SVT-AV1 refuses 240.
 pub const FRAMES_PER_SECOND_MAX: u32 = 60;
 
@@ -40,3 +43,12 @@ pub const PROGRESS_PERIOD_SECONDS: f64 = 0.5;
 
 /// Bytes at the end of a measuring pass's stderr that hold its figures (they take 400).
 pub const MEASUREMENT_BYTES_MAX: usize = 65_536;
+
+/// Private memory for one picture, in bytes.
+pub const PICTURE_MEMORY_BYTES: u64 = 1_610_612_736;
+
+/// Private memory for sound, in bytes.
+pub const SOUND_MEMORY_BYTES: u64 = 536_870_912;
+
+/// Private memory for a video encode, in bytes.
+pub const VIDEO_MEMORY_BYTES: u64 = 4_294_967_296;

@@ -2,10 +2,11 @@
 //! It must never run anything; the worker does.
 
 use crate::argv::{Args, Command};
+use crate::bounds::Bounds;
 use crate::check::MediaCheck;
 use crate::error::{PresetError, shown};
 use crate::facts::MediaFacts;
-use crate::input::{InputKind, hardened};
+use crate::input::{INPUT_URL, InputKind, hardened};
 use crate::limits::PROGRESS_PERIOD_SECONDS;
 use crate::param::Params;
 use crate::preset::{Preset, PresetInfo, Scene, Work};
@@ -32,14 +33,14 @@ pub struct Plan {
 /// What a worker gives a plan to make argument lists of.
 #[derive(Debug, Clone, Copy)]
 pub struct Sources<'a> {
-    /// The local input: a path whose file name has **no extension** (ffmpeg would choose the demuxer by it).
-    pub input: &'a str,
-    /// The local output: a path; an existing file is overwritten.
+    /// Where the output is written, as a path: `/output`, `/proc/self/fd/3`. What is there is overwritten.
     pub output: &'a str,
     /// Threads the codec may use.
     pub threads: u32,
     /// What ffprobe said about the input ([`crate::probe_argv`]).
     pub input_facts: &'a MediaFacts,
+    /// What the input may be: of the worker and of the job, whichever is less.
+    pub bounds: &'a Bounds,
 }
 
 impl Plan {
@@ -71,13 +72,12 @@ impl Plan {
         sources: &Sources<'_>,
         previous: Option<&str>,
     ) -> Result<Vec<String>, PresetError> {
-        let input = location(sources.input, Extension::Refused)?;
-        let output = location(sources.output, Extension::Allowed)?;
+        let output = location(sources.output)?;
         let no_such_pass = PresetError::NoSuchPass { preset: self.info.name, pass };
         match self.work {
             Work::Copy => Err(no_such_pass),
             Work::Probe if pass > 0 => Err(no_such_pass),
-            Work::Probe => Ok(document_argv(&input, self.params.switch("tags"))),
+            Work::Probe => Ok(document_argv(sources.bounds, self.params.switch("tags"))),
             Work::Transcode(passes) if pass >= passes.len() => Err(no_such_pass),
             Work::Transcode(_) => {
                 let threads = Scene::threads(sources.threads, self.info);
@@ -89,9 +89,9 @@ impl Plan {
                     pass,
                     previous,
                 };
-                scene.bounded()?;
+                scene.within(sources.bounds)?;
                 let command = self.preset.command(&scene)?;
-                Ok(frame(&command, threads, self.input_kind, &input, &output))
+                Ok(frame(&command, threads, hardened(self.input_kind, sources.bounds), &output))
             }
         }
     }
@@ -108,18 +108,17 @@ impl std::fmt::Debug for Plan {
 }
 
 /// The fixed frame around what a preset wants: how ffmpeg behaves, what it may open, where it writes.
-fn frame(command: &Command, threads: u32, kind: InputKind, input: &str, output: &str) -> Vec<String> {
+fn frame(command: &Command, threads: u32, hardened: Args, output: &str) -> Vec<String> {
     Args::default()
         .words(&["-nostdin", "-hide_banner", "-y", "-v", if command.measures { "info" } else { "error" }])
         .words(&["-nostats", "-progress", "pipe:1"])
         .option("-stats_period", PROGRESS_PERIOD_SECONDS)
         .option("-filter_threads", threads)
         .option("-filter_complex_threads", threads)
-        .append(hardened(kind))
+        .append(hardened)
         .option("-threads", threads)
         .append(command.input.clone())
-        .words(&["-i"])
-        .location(input)
+        .words(&["-i", INPUT_URL])
         .append(command.output.clone())
         // Nothing of the input's own words goes on: titles, places, devices, chapter names. And with
         // bitexact the same input gives the same bytes, so that a retry can be told from a stranger's blob.
@@ -129,20 +128,12 @@ fn frame(command: &Command, threads: u32, kind: InputKind, input: &str, output: 
         .finish()
 }
 
-/// Whether a local name may end in an extension.
-#[derive(PartialEq)]
-enum Extension {
-    Refused,
-    Allowed,
-}
-
-/// A local path as ffmpeg opens it without thinking: with the protocol said, so that no name can be an
-/// option, another protocol or a pattern.
-fn location(path: &str, extension: Extension) -> Result<String, PresetError> {
+/// A path as ffmpeg opens it without thinking: with the protocol said, so that no name can be an option,
+/// another protocol or a pattern. Its extension does not matter: every preset names its muxer.
+fn location(path: &str) -> Result<String, PresetError> {
     let name = path.rsplit('/').next().unwrap_or_default();
     let pattern = name.contains(['%', '*', '?']);
-    let extended = extension == Extension::Refused && name.contains('.');
-    if name.is_empty() || pattern || extended || path.contains(char::is_control) {
+    if name.is_empty() || pattern || path.contains(char::is_control) {
         return Err(PresetError::UnsafeName { name: shown(name) });
     }
     Ok(format!("file:{path}"))

@@ -4,11 +4,12 @@
 use serde::Serialize;
 
 use crate::argv::Command;
+use crate::bounds::Bounds;
 use crate::check::MediaCheck;
 use crate::error::{PresetError, Unsuited};
 use crate::facts::{AudioFacts, MediaFacts, VideoFacts};
 use crate::input::InputKind;
-use crate::limits::{INPUT_SECONDS_MAX, THREADS_MAX};
+use crate::limits::THREADS_MAX;
 use crate::param::{ParamSpec, Params};
 
 /// One preset. Each lives in a file of its own under `presets/` and has one line in the catalogue.
@@ -58,6 +59,8 @@ pub struct PresetInfo {
     pub wall_seconds_default: u32,
     /// Most threads it makes good use of. Give it that many or fewer.
     pub threads_max: u32,
+    /// Private memory (`RLIMIT_DATA`) that suits its largest input, in bytes.
+    pub memory_bytes_max: u64,
     /// The parameters it takes.
     pub params: &'static [ParamSpec],
 }
@@ -121,13 +124,11 @@ impl<'a> Scene<'a> {
         self.facts.audio.as_ref().ok_or_else(|| self.unsuited(Unsuited::NoAudio))
     }
 
-    /// Refuses what would be read only in part.
-    pub(crate) fn bounded(&self) -> Result<(), PresetError> {
-        match self.facts.duration_seconds {
-            Some(duration_seconds) if duration_seconds > f64::from(INPUT_SECONDS_MAX) => {
-                Err(self.unsuited(Unsuited::TooLong { duration_seconds, seconds_max: INPUT_SECONDS_MAX }))
-            }
-            _ => Ok(()),
+    /// Refuses what would be read only in part, or cost more than it may.
+    pub(crate) fn within(&self, bounds: &Bounds) -> Result<(), PresetError> {
+        match self.facts.exceeds(bounds) {
+            Some(exceeded) => Err(PresetError::OverBounds { preset: self.preset, exceeded }),
+            None => Ok(()),
         }
     }
 

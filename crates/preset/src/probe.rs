@@ -2,7 +2,8 @@
 //! The document must never name the file, whose name is the worker's own.
 
 use crate::argv::Args;
-use crate::input::{InputKind, probing};
+use crate::bounds::Bounds;
+use crate::input::{INPUT_URL, InputKind, probing};
 
 /// What the worker needs to know, in ffprobe's `-show_entries` language.
 const FACTS: &str = "format=format_name,duration,bit_rate\
@@ -30,24 +31,22 @@ channel_layout,bits_per_raw_sample:stream_tags\
     :chapter=id,start_time,end_time:chapter_tags";
 
 /// Arguments of the ffprobe call (without the program's name) whose stdout is for
-/// [`crate::MediaFacts::from_ffprobe_json`]. `path` is a local file whose name must have **no extension**:
-/// ffprobe would choose the demuxer by it and then refuse a picture.
-pub fn probe_argv(path: &str) -> Vec<String> {
+/// [`crate::MediaFacts::from_ffprobe_json`]. It reads [`INPUT_URL`].
+pub fn probe_argv(bounds: &Bounds) -> Vec<String> {
     // One packet is decoded: the rotation of a photograph is known only then.
-    call(&format!("file:{path}"), &["-read_intervals", "%+#1", "-show_entries", FACTS])
+    call(bounds, &["-read_intervals", "%+#1", "-show_entries", FACTS])
 }
 
 /// Arguments of the ffprobe call whose stdout is the output of `probe-json`.
-pub(crate) fn document_argv(input: &str, tags: bool) -> Vec<String> {
-    call(input, &["-show_entries", if tags { DOCUMENT_WITH_TAGS } else { DOCUMENT }])
+pub(crate) fn document_argv(bounds: &Bounds, tags: bool) -> Vec<String> {
+    call(bounds, &["-show_entries", if tags { DOCUMENT_WITH_TAGS } else { DOCUMENT }])
 }
 
-fn call(input: &str, entries: &[&'static str]) -> Vec<String> {
+fn call(bounds: &Bounds, entries: &[&'static str]) -> Vec<String> {
     Args::default()
         .words(&["-hide_banner", "-v", "error"])
-        .append(probing(InputKind::MediaOrPicture))
+        .append(probing(InputKind::MediaOrPicture, bounds))
         .words(entries)
-        .words(&["-of", "json", "-i"])
-        .location(input)
+        .words(&["-of", "json", "-i", INPUT_URL])
         .finish()
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use valet_preset::{Capture, DurationRule, MediaCheck, MediaFacts, Pass, Plan, Sources, Work, probe_argv};
+use valet_preset::{
+    Bounds, Capture, DurationRule, INPUT_URL, MediaCheck, MediaFacts, Pass, Plan, Sources, Work, probe_argv,
+};
 
 use crate::cause::Cause;
 use crate::codec::{Codec, Limits, Progress, Run};
@@ -123,7 +125,7 @@ impl Workshop<'_> {
     }
 
     async fn probe(&self, path: &Path) -> Result<Vec<u8>, crate::codec::CodecError> {
-        let arguments = probe_argv(&path.to_string_lossy());
+        let arguments = local(probe_argv(&Bounds::default()), path);
         self.ask(&arguments).await
     }
 
@@ -185,13 +187,26 @@ impl Workshop<'_> {
     ) -> Result<Vec<String>, Cause> {
         let (input, output) = (self.path(INPUT_NAME), self.path(OUTPUT_NAME));
         let sources = Sources {
-            input: &input.to_string_lossy(),
             output: &output.to_string_lossy(),
             threads: self.tools.threads,
             input_facts: facts,
+            bounds: &Bounds::default(),
         };
-        self.plan.argv(pass, &sources, previous).map_err(Cause::Preset)
+        let arguments = self.plan.argv(pass, &sources, previous).map_err(Cause::Preset)?;
+        Ok(local(arguments, &input))
     }
+}
+
+/// The same call for a file in scratch: until the jail's door serves the input, it is fetched first.
+fn local(mut arguments: Vec<String>, input: &Path) -> Vec<String> {
+    for argument in &mut arguments {
+        match argument.as_str() {
+            INPUT_URL => *argument = format!("file:{}", input.to_string_lossy()),
+            "http,tcp" => "file,pipe".clone_into(argument),
+            _ => {}
+        }
+    }
+    arguments
 }
 
 /// Limits of a job's codec passes.

@@ -35,6 +35,7 @@ impl Preset for AudioMp3 {
             work: ONE_PASS,
             wall_seconds_default: 1_800,
             threads_max: 1,
+            memory_bytes_max: crate::limits::SOUND_MEMORY_BYTES,
             params: PARAMS,
         }
     }

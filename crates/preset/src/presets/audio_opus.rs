@@ -27,6 +27,7 @@ impl Preset for AudioOpus {
             work: ONE_PASS,
             wall_seconds_default: 1_800,
             threads_max: 1,
+            memory_bytes_max: crate::limits::SOUND_MEMORY_BYTES,
             params: PARAMS,
         }
     }

@@ -23,6 +23,7 @@ impl Preset for Copy {
             work: Work::Copy,
             wall_seconds_default: 3_600,
             threads_max: 1,
+            memory_bytes_max: crate::limits::SOUND_MEMORY_BYTES,
             params: &[],
         }
     }

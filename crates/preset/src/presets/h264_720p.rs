@@ -31,6 +31,7 @@ impl Preset for H264Hd {
             work: ONE_PASS,
             wall_seconds_default: 3_600,
             threads_max: 16,
+            memory_bytes_max: crate::limits::VIDEO_MEMORY_BYTES,
             params: PARAMS,
         }
     }

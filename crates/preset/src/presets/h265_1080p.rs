@@ -35,6 +35,7 @@ impl Preset for H265FullHd {
             work: ONE_PASS,
             wall_seconds_default: 14_400,
             threads_max: 16,
+            memory_bytes_max: crate::limits::VIDEO_MEMORY_BYTES,
             params: PARAMS,
         }
     }

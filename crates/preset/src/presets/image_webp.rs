@@ -38,6 +38,7 @@ impl Preset for ImageWebp {
             work: ONE_PASS,
             wall_seconds_default: 300,
             threads_max: 2,
+            memory_bytes_max: crate::limits::PICTURE_MEMORY_BYTES,
             params: PARAMS,
         }
     }

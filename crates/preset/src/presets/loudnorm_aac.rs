@@ -47,6 +47,7 @@ impl Preset for LoudnormAac {
             work: Work::Transcode(PASSES),
             wall_seconds_default: 3_600,
             threads_max: 1,
+            memory_bytes_max: crate::limits::SOUND_MEMORY_BYTES,
             params: PARAMS,
         }
     }

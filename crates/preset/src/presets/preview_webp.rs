@@ -33,6 +33,7 @@ impl Preset for PreviewWebp {
             work: ONE_PASS,
             wall_seconds_default: 600,
             threads_max: 4,
+            memory_bytes_max: crate::limits::PICTURE_MEMORY_BYTES,
             params: PARAMS,
         }
     }

@@ -27,6 +27,7 @@ impl Preset for ProbeJson {
             work: Work::Probe,
             wall_seconds_default: 300,
             threads_max: 1,
+            memory_bytes_max: crate::limits::SOUND_MEMORY_BYTES,
             params: PARAMS,
         }
     }

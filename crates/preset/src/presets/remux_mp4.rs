@@ -29,6 +29,7 @@ impl Preset for RemuxMp4 {
             work: ONE_PASS,
             wall_seconds_default: 3_600,
             threads_max: 1,
+            memory_bytes_max: crate::limits::SOUND_MEMORY_BYTES,
             params: &[],
         }
     }

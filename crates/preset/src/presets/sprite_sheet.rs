@@ -62,6 +62,7 @@ impl Preset for SpriteSheet {
             work: ONE_PASS,
             wall_seconds_default: 3_600,
             threads_max: 8,
+            memory_bytes_max: crate::limits::PICTURE_MEMORY_BYTES,
             params: PARAMS,
         }
     }

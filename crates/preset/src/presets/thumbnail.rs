@@ -32,6 +32,7 @@ impl Preset for Thumbnail {
             work: ONE_PASS,
             wall_seconds_default: 300,
             threads_max: 4,
+            memory_bytes_max: crate::limits::PICTURE_MEMORY_BYTES,
             params: PARAMS,
         }
     }

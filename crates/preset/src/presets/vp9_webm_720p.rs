@@ -30,6 +30,7 @@ impl Preset for Vp9Hd {
             work: ONE_PASS,
             wall_seconds_default: 14_400,
             threads_max: 8,
+            memory_bytes_max: crate::limits::VIDEO_MEMORY_BYTES,
             params: PARAMS,
         }
     }

@@ -1,9 +1,9 @@
 //! `docs/presets.md` and the preset `probe-json`.
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use valet_preset::{MediaFacts, Sources, catalogue_markdown};
+use valet_preset::{Bounds, MediaFacts, Sources, catalogue_markdown};
 
+use crate::door::Door;
 use crate::studio::{clip, ffprobe, plan};
 
 #[test]
@@ -17,17 +17,13 @@ fn the_document_is_the_catalogue() {
 }
 
 fn probed(name: &str, tags: bool) -> Value {
-    let scratch = TempDir::new().expect("a scratch folder");
-    let input = scratch.path().join("input");
-    std::fs::copy(clip(name), &input).expect("the clip can be copied");
-    let facts = MediaFacts::default();
-    let input = input.to_str().expect("UTF-8");
-    let sources = Sources { input, output: "/scratch/output", threads: 1, input_facts: &facts };
+    let (facts, bounds) = (MediaFacts::default(), Bounds::default());
+    let sources = Sources { output: "/output", threads: 1, input_facts: &facts, bounds: &bounds };
     let argv = plan("probe-json", json!({ "tags": tags })).argv(0, &sources, None).expect("a plan");
-    let done = ffprobe(&argv);
+    let done = ffprobe(&Door::open(&clip(name)).through(&argv));
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let text = String::from_utf8(done.stdout).expect("JSON is UTF-8");
-    assert!(!text.contains(input), "the worker's path is in the document");
+    assert!(!text.contains("127.0.0.1"), "the door's address is in the document");
     MediaFacts::from_ffprobe_json(text.as_bytes()).expect("the document is readable as facts");
     serde_json::from_str(&text).expect("the document is JSON")
 }

@@ -3,6 +3,7 @@
 
 mod argv;
 mod document;
+mod door;
 mod films;
 mod hostile;
 mod pictures;

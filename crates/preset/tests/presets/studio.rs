@@ -6,7 +6,9 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use valet_preset::{Capture, MediaFacts, Plan, PresetError, Sources, Work, probe_argv, resolve};
+use valet_preset::{Bounds, Capture, MediaFacts, Plan, PresetError, Sources, Work, probe_argv, resolve};
+
+use crate::door::Door;
 
 /// A finished run.
 pub(crate) struct Take {
@@ -57,12 +59,10 @@ pub(crate) fn take(preset: &str, name: &str, params: Value) -> Take {
 /// Runs `preset` on the file at `path`.
 pub(crate) fn shoot(preset: &str, path: &Path, params: Value) -> Result<Take, String> {
     let scratch = TempDir::new().expect("a scratch folder");
-    let input = scratch.path().join("input");
-    std::fs::copy(path, &input).expect("the clip can be copied");
     let plan = plan(preset, params);
-    let input_facts = probe(&input)?;
+    let input_facts = probe(path)?;
     let output = scratch.path().join("output");
-    run(&plan, &input, &output, &input_facts)?;
+    run(&plan, path, &output, &input_facts)?;
     let output_facts = probe(&output)?;
     plan.check.check(&input_facts, &output_facts).map_err(|failure| failure.to_string())?;
     Ok(Take { plan, input: input_facts, output: output_facts, path: output, _scratch: scratch })
@@ -76,14 +76,16 @@ pub(crate) fn plan(preset: &str, params: Value) -> Plan {
 
 /// Runs every pass of `plan`.
 fn run(plan: &Plan, input: &Path, output: &Path, facts: &MediaFacts) -> Result<(), String> {
-    let sources = Sources { input: text(input), output: text(output), threads: 2, input_facts: facts };
+    let sources =
+        Sources { output: text(output), threads: 2, input_facts: facts, bounds: &Bounds::default() };
+    let door = Door::open(input);
     let Work::Transcode(passes) = plan.work else {
         return Err(format!("{:?} is no transcode", plan.work));
     };
     let mut kept: Option<String> = None;
     for (index, pass) in passes.iter().enumerate() {
         let argv = plan.argv(index, &sources, kept.as_deref()).map_err(|why| why.to_string())?;
-        let done = ffmpeg(&argv);
+        let done = ffmpeg(&door.through(&argv));
         let stderr = String::from_utf8_lossy(&done.stderr).into_owned();
         if !done.status.success() {
             return Err(format!("{} ended with {}:\n{stderr}\nargv: {argv:?}", pass.name, done.status));
@@ -98,16 +100,15 @@ fn run(plan: &Plan, input: &Path, output: &Path, facts: &MediaFacts) -> Result<(
 
 /// Facts about a file of any name.
 pub(crate) fn probe(path: &Path) -> Result<MediaFacts, String> {
-    let argv = probe_argv(text(path));
-    let done = ffprobe(&argv);
+    let argv = probe_argv(&Bounds::default());
+    let done = ffprobe(&Door::open(path).through(&argv));
     MediaFacts::from_ffprobe_json(&done.stdout)
         .map_err(|why| format!("{why}: {}", String::from_utf8_lossy(&done.stderr)))
 }
 
 /// The argument list of the first pass for `facts`, without running it.
 pub(crate) fn argv(preset: &str, params: Value, facts: &MediaFacts) -> Result<Vec<String>, PresetError> {
-    let sources =
-        Sources { input: "/scratch/input", output: "/scratch/output", threads: 2, input_facts: facts };
+    let sources = Sources { output: "/output", threads: 2, input_facts: facts, bounds: &Bounds::default() };
     plan(preset, params).argv(0, &sources, None)
 }
 

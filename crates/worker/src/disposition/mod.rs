@@ -40,7 +40,7 @@
 use valet_blob::{Operation, StorageErrorKind};
 use valet_broker::Disposition;
 use valet_grant::GrantError;
-use valet_preset::PresetError;
+use valet_preset::{Exceeded, PresetError};
 use valet_protocol::{Dead, Expired, Failed, Reason, ReportData, Retrying};
 
 use crate::cause::Cause;
@@ -153,6 +153,12 @@ fn of_preset(error: &PresetError) -> Reason {
         PresetError::UnknownPreset { .. } | PresetError::UnknownVersion { .. } => Reason::UnknownPreset,
         PresetError::UnknownParam { .. } | PresetError::BadParam { .. } => Reason::BadParameter,
         PresetError::Unsuited { .. } => Reason::NotMedia,
+        PresetError::OverBounds { exceeded, .. } => match exceeded {
+            Exceeded::Duration { .. } => Reason::DurationLimit,
+            Exceeded::Pixels { .. } => Reason::PixelLimit,
+            Exceeded::Frames { .. } => Reason::FrameLimit,
+            Exceeded::Streams { .. } => Reason::StreamLimit,
+        },
         PresetError::Measurement { .. } => Reason::CodecFailed,
         // Only a mistake of this program leads here; the preset crate may add kinds.
         PresetError::NoSuchPass { .. } | PresetError::UnsafeName { .. } | _ => Reason::Internal,
