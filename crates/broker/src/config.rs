@@ -159,6 +159,11 @@ impl BrokerConfig {
         format!("{scheme}://{host}:{}/{}", self.port, self.vhost.trim_start_matches('/'))
     }
 
+    /// The port of RabbitMQ.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The virtual host.
     pub fn vhost(&self) -> &str {
         &self.vhost
