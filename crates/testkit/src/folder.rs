@@ -1,7 +1,7 @@
 //! Private folders that vanish with their owner, and with the next run when their owner was killed.
 
 use std::fs;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,6 +30,25 @@ impl Folder {
         // A process of the same id may have left one just now; then it is stale.
         let _ = fs::remove_dir_all(&path);
         private_folder(&path);
+        Self(path)
+    }
+
+    /// A new, empty folder of another user, for a program that runs as that one; only root can make it. It is
+    /// beside that user's own, since nobody else may look into ours.
+    ///
+    /// # Panics
+    /// When we are not root.
+    pub fn of_user(name: &str, user: u32) -> Self {
+        let base = base_of(user);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = base.join(format!("{}-{number}-{name}", std::process::id()));
+        private_folder(&base);
+        sweep(&base);
+        private_folder(&path);
+        for folder in [&base, &path] {
+            chown(folder, Some(user), Some(user))
+                .unwrap_or_else(|e| panic!("cannot give {} to user {user}: {e}", folder.display()));
+        }
         Self(path)
     }
 
@@ -62,7 +81,11 @@ impl Drop for Folder {
 
 /// Where all of them are, for this user.
 pub fn base() -> PathBuf {
-    std::env::temp_dir().join(format!("valet-test-{}", rustix::process::getuid().as_raw()))
+    base_of(rustix::process::getuid().as_raw())
+}
+
+fn base_of(user: u32) -> PathBuf {
+    std::env::temp_dir().join(format!("valet-test-{user}"))
 }
 
 fn private_folder(path: &Path) {

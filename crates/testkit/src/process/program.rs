@@ -21,6 +21,7 @@ pub struct Program {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     folder: Option<PathBuf>,
+    user: Option<u32>,
     stdin: Vec<u8>,
 }
 
@@ -33,6 +34,7 @@ impl Program {
             arguments: Vec::new(),
             environment: kept.collect(),
             folder: None,
+            user: None,
             stdin: Vec::new(),
         }
     }
@@ -68,6 +70,12 @@ impl Program {
     /// Sets its working folder; otherwise ours.
     pub fn current_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
+        self
+    }
+
+    /// Runs it as this user, with the group of the same number and no other; only root can. Otherwise as us.
+    pub fn user(mut self, user: u32) -> Self {
+        self.user = Some(user);
         self
     }
 
@@ -123,6 +131,9 @@ impl Program {
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned());
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
+        }
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
         }
         command
     }
