@@ -12,6 +12,7 @@ mod frontier;
 pub mod http;
 mod input;
 mod range;
+mod reader;
 mod retry;
 mod scratch;
 mod store;
@@ -22,6 +23,7 @@ pub use digest::{Digests, hash_file};
 pub use error::{Operation, StorageError, StorageErrorKind};
 pub use fetch::{FetchOptions, Fetched, Md5Check};
 pub use input::Input;
+pub use reader::{Cursor, ReadStats, Reader, ReaderOptions};
 pub use retry::RetryPolicy;
 pub use store::{EarlierAttempt, Metadata, PUT_BYTES_MAX, StoreOutcome, StoreSpec, Stored, store};
 
