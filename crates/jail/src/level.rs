@@ -13,6 +13,18 @@ pub enum Level {
     L1,
 }
 
+impl Level {
+    /// Where the codec finds its output file.
+    pub const fn output_path(self) -> &'static str {
+        match self {
+            Self::L1 => "/output",
+            // Opened anew through its descriptor, so that two openings of it do not share an offset: ffmpeg's
+            // faststart needs two, and its `fd:` protocol gives one twice.
+            Self::L2 => "/proc/self/fd/3",
+        }
+    }
+}
+
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
