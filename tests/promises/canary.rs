@@ -119,7 +119,7 @@ fn expect_clean(format: &str) {
     let (broker, storage) = (Broker::shared(), Storage::shared());
     let proxy = FaultProxy::start(storage.address());
     let stage = Stage::on(broker, storage).through(&proxy.url(&storage.endpoint()));
-    let scratch = Folder::new("scratch");
+    let scratch = stage.mode.folder("scratch");
     let lookout = Lookout::start(scratch.path());
     tap_reports(&stage, "tap");
     let ids = submit_all_kinds(&stage);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
-use valet_testkit::{Folder, Process, media, wait_for};
+use valet_testkit::{Process, media, wait_for};
 
 use crate::backstage::{kind, wait_for_depth};
 use crate::stage::{COMMAND_TIMEOUT, Stage};
@@ -96,7 +96,7 @@ fn a_grace_period_that_is_too_short_hands_the_job_back() {
 #[test]
 fn a_worker_killed_in_the_middle_loses_no_job_and_leaves_no_scratch() {
     let stage = Stage::new();
-    let root = Folder::new("scratch");
+    let root = stage.mode.folder("scratch");
     let on_root = || stage.worker_program().env("VALET_WORKER_SCRATCH", root.path());
     let worker = stage.start(on_root());
     let job = submit_long(&stage, "film.mp4");

@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 use valet_testkit::{Broker, Folder, Process, Program, Storage, Vhost, wait_for};
 
+use crate::mode::Mode;
+
 /// Longest that a command of `valet` may take, waiting for jobs included.
 pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(120);
 /// Longest until a worker has taken up its work.
@@ -22,6 +24,10 @@ pub(crate) struct Stage<'a> {
     /// Blob container of outputs.
     pub(crate) output: String,
     folder: Folder,
+    /// As whom workers run.
+    pub(crate) mode: Mode,
+    /// What workers may read and write.
+    worker_folder: Folder,
     endpoint: String,
     /// The setting that opens the storage's host.
     opened_by: (&'static str, &'static str),
@@ -43,6 +49,7 @@ impl<'a> Stage<'a> {
 
     /// A stage whose topology was declared with these further options.
     pub(crate) fn declared(broker: &'a Broker, storage: &'a Storage, options: &[&str]) -> Self {
+        let mode = Mode::given();
         let stage = Self {
             broker,
             storage,
@@ -50,6 +57,8 @@ impl<'a> Stage<'a> {
             input: storage.container(),
             output: storage.container(),
             folder: Folder::new("stage"),
+            mode,
+            worker_folder: mode.folder("worker"),
             endpoint: storage.endpoint(),
             opened_by: ("VALET_STORAGE_LOOPBACK", "true"),
             workers: std::cell::Cell::new(0),
@@ -99,10 +108,16 @@ impl<'a> Stage<'a> {
 
     /// `valet-worker run`, set up and not started.
     pub(crate) fn worker_program(&self) -> Program {
+        self.worker_verb("run")
+    }
+
+    /// `valet-worker` with a verb that reads its settings, set up and not started.
+    pub(crate) fn worker_verb(&self, verb: &str) -> Program {
         let number = self.workers.replace(self.workers.get() + 1);
-        Program::bin("valet-worker")
-            .args(["run", "--config"])
-            .arg(self.login("worker"))
+        self.mode
+            .worker()
+            .args([verb, "--config"])
+            .arg(self.mode.hand_over(&self.login("worker"), &self.worker_folder))
             .env(self.opened_by.0, self.opened_by.1)
             // `publish` below is the administrator's, whom a worker would not take jobs from.
             .env(
@@ -110,7 +125,7 @@ impl<'a> Stage<'a> {
                 format!("{}-producer,{}", self.vhost.name(), self.broker.username()),
             )
             .env("VALET_WORKER_NAME", format!("worker-{number}"))
-            .env("VALET_WORKER_SCRATCH", self.folder.join(&format!("scratch-{number}")))
+            .env("VALET_WORKER_SCRATCH", self.worker_folder.join(&format!("scratch-{number}")))
     }
 
     /// A running worker, taking jobs.
