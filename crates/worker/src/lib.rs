@@ -17,6 +17,7 @@ pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod disposition;
+pub mod door;
 pub mod harden;
 pub mod job;
 pub mod keyless;
