@@ -8,8 +8,11 @@
 //! `xtask` depend on it (`deny.toml` and `cargo xtask tidy` hold the line). Mistakes in set-up panic, since a
 //! test has nobody to return an error to.
 
+pub mod attack;
 pub mod broker;
+pub mod canary;
 pub mod folder;
+pub mod hostile;
 pub mod http;
 pub mod media;
 pub mod port;
@@ -20,6 +23,7 @@ pub mod wait;
 pub mod workspace;
 
 pub use broker::{Broker, BrokerOptions, Vhost};
+pub use canary::Canary;
 pub use folder::Folder;
 pub use process::{Finished, Process, Program, bin};
 pub use proxy::{Exchange, Fault, FaultProxy};
