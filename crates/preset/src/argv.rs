@@ -26,6 +26,12 @@ impl Text {
         self.0.push_str(&part.into().0);
         self
     }
+
+    /// This with `words` behind it, commas between them.
+    pub(crate) fn joined(mut self, words: impl Iterator<Item = &'static str>) -> Self {
+        self.0.push_str(&words.collect::<Vec<_>>().join(","));
+        self
+    }
 }
 
 impl From<&'static str> for Text {
@@ -107,8 +113,8 @@ impl Args {
         self
     }
 
-    /// This with the location of a local file behind it; the one way in for a string that is not ours,
-    /// and it comes from the worker's own scratch.
+    /// This with the location of the output behind it; the one way in for a string that is not ours, and
+    /// the worker made it.
     pub(crate) fn location(mut self, location: &str) -> Self {
         self.0.push(location.to_owned());
         self

@@ -72,17 +72,29 @@ pub enum Exceeded {
         /// The limit.
         frames_max: u64,
     },
-    /// More streams than it may have.
-    #[error("it has {streams} streams, the limit is {streams_max}")]
+    /// More streams than it may have. How many is not known: ffmpeg stops at the limit.
+    #[error("it has more than {streams_max} streams")]
     Streams {
-        /// How many.
-        streams: u32,
         /// The limit.
         streams_max: u32,
     },
 }
 
 impl Exceeded {
+    /// The bound at which ffmpeg or ffprobe stopped, by what it said on stderr. Its text may quote the input,
+    /// so this says why a run that failed did, never that one failed.
+    pub fn told(stderr: &str, bounds: &Bounds) -> Option<Self> {
+        if stderr.contains("exceeds max_streams parameter") {
+            return Some(Self::Streams { streams_max: bounds.streams });
+        }
+        // "Picture size 15000x15000 exceeds specified max pixel count 100000000, see …"
+        let (before, _) = stderr.split_once(" exceeds specified max pixel count")?;
+        let (width, height) = before.rsplit(' ').next()?.split_once('x')?;
+        let (width, height) = (width.parse::<u32>().ok()?, height.parse::<u32>().ok()?);
+        let pixels = u64::from(width) * u64::from(height);
+        Some(Self::Pixels { pixels, pixels_max: bounds.pixels })
+    }
+
     /// What the person who sent the job can do about it.
     pub fn advice(&self) -> &'static str {
         match self {
@@ -134,7 +146,7 @@ impl MediaFacts {
     }
 
     fn streams_over(&self, bounds: &Bounds) -> Option<Exceeded> {
-        let (streams, streams_max) = (self.streams, bounds.streams);
-        (streams > streams_max).then_some(Exceeded::Streams { streams, streams_max })
+        let streams_max = bounds.streams;
+        (self.streams > streams_max).then_some(Exceeded::Streams { streams_max })
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::catalogue::catalogue;
+use crate::decoders::{PICTURES, SOUND, SUBTITLES, VIDEO};
 use crate::input::InputKind;
 use crate::param::{ParamKind, ParamSpec, ParamValue};
 use crate::preset::{PresetInfo, Work};
@@ -14,6 +15,13 @@ is left out takes its default. Video never grows, keeps its aspect, comes out up
 8-bit 4:2:0 and standard dynamic range; titles, places and other metadata of the input are removed.\n\n\
 | preset | what it makes | content type | opens |\n\
 |---|---|---|---|\n";
+
+const LISTS: &str = "\n## What may be opened\n\n\
+ffmpeg and ffprobe read one address, `http://127.0.0.1/input`, with `-protocol_whitelist http,tcp`,\n\
+`-format_whitelist` and `-codec_whitelist` of the names below. Nothing that opens what its input names is among\n\
+them: no playlists, no image sequences, no scripts, no drawings. A name that an ffmpeg was built without does no\n\
+harm. ffprobe opens a decoder for every stream and refuses a file with one that is not listed; ffmpeg never\n\
+decodes subtitles, and has them not on its list.\n";
 
 /// The whole document.
 pub fn catalogue_markdown() -> String {
@@ -29,7 +37,30 @@ pub fn catalogue_markdown() -> String {
     for info in infos() {
         section(&mut page, info);
     }
+    allow_lists(&mut page);
     page
+}
+
+/// What may be opened and decoded at all.
+fn allow_lists(page: &mut String) {
+    line(page, format_args!("{LISTS}"));
+    let kinds = [("files of video or sound", InputKind::Media), ("picture files", InputKind::Picture)];
+    for (title, kind) in kinds {
+        let demuxers = kind.demuxers().map(|demuxer| (demuxer.name, demuxer.reason));
+        table(page, &format!("demuxer of {title}"), demuxers);
+    }
+    for (title, decoders) in
+        [("video", VIDEO), ("sound", SOUND), ("pictures", PICTURES), ("subtitles (ffprobe alone)", SUBTITLES)]
+    {
+        let decoders = decoders.iter().map(|decoder| (decoder.name, decoder.reason));
+        table(page, &format!("decoder of {title}"), decoders);
+    }
+}
+
+fn table(page: &mut String, title: &str, rows: impl Iterator<Item = (&'static str, &'static str)>) {
+    line(page, format_args!("| {title} | for |\n|---|---|"));
+    rows.for_each(|(name, reason)| line(page, format_args!("| `{name}` | {reason} |")));
+    line(page, format_args!(""));
 }
 
 fn section(page: &mut String, info: &PresetInfo) {
@@ -55,8 +86,10 @@ fn running(info: &PresetInfo) -> String {
     };
     let output = if info.seekable_output { "needs a seekable output" } else { "output can be streamed" };
     format!(
-        "{passes} · {output} · up to {} threads · at most {} s unless the job says otherwise",
-        info.threads_max, info.wall_seconds_default
+        "{passes} · {output} · up to {} threads · at most {} s unless the job says otherwise · {} MiB of memory",
+        info.threads_max,
+        info.wall_seconds_default,
+        info.memory_bytes_max / (1024 * 1024)
     )
 }
 

@@ -1,10 +1,11 @@
-//! What ffmpeg may open and decode: allow-lists of protocols, demuxers and decoders, one reason an entry.
+//! What ffmpeg may open: one address, and allow-lists of protocols, demuxers and decoders, one reason an entry.
 //! Nothing here may depend on a message.
 
 use serde::Serialize;
 
-use crate::argv::Args;
+use crate::argv::{Args, Text};
 use crate::bounds::Bounds;
+use crate::decoders::{Decoder, PICTURES as PICTURE_DECODERS, SOUND, SUBTITLES, VIDEO};
 use crate::limits::{ALLOC_BYTES_MAX, ANALYZE_MICROSECONDS_MAX, PROBE_BYTES_MAX};
 
 /// Where every input is read: the worker's door inside the jail. Nothing else answers there.
@@ -75,23 +76,41 @@ impl InputKind {
         media.iter().chain(pictures)
     }
 
-    /// Their names as ffmpeg wants them.
-    fn format_whitelist(self) -> String {
-        self.demuxers().map(|demuxer| demuxer.name).collect::<Vec<_>>().join(",")
+    /// The decoders that ffmpeg may use on such an input.
+    pub fn decoders(self) -> impl Iterator<Item = &'static Decoder> {
+        let lists: &[&[Decoder]] = match self {
+            Self::Bytes => &[],
+            Self::Media => &[VIDEO, SOUND],
+            Self::Picture => &[PICTURE_DECODERS],
+            Self::MediaOrPicture => &[VIDEO, SOUND, PICTURE_DECODERS],
+        };
+        lists.iter().copied().flatten()
     }
+}
+
+/// Names as ffmpeg wants them.
+fn listed(names: impl Iterator<Item = &'static str>) -> Text {
+    Text::empty().joined(names)
 }
 
 /// Options in front of `-i` that keep ffmpeg to the one file, and to what a file may cost.
 pub(crate) fn hardened(kind: InputKind, bounds: &Bounds) -> Args {
-    probing(kind, bounds).option("-t", bounds.duration_seconds)
+    let decoders = kind.decoders().map(|decoder| decoder.name);
+    opening(kind, bounds).option("-codec_whitelist", listed(decoders)).option("-t", bounds.duration_seconds)
 }
 
-/// The part of [`hardened`] that ffprobe knows too.
-pub(crate) fn probing(kind: InputKind, bounds: &Bounds) -> Args {
+/// The same for ffprobe, which looks at inputs and outputs of every kind and opens subtitles as well.
+pub(crate) fn probing(bounds: &Bounds) -> Args {
+    let kind = InputKind::MediaOrPicture;
+    let decoders = kind.decoders().chain(SUBTITLES).map(|decoder| decoder.name);
+    opening(kind, bounds).option("-codec_whitelist", listed(decoders))
+}
+
+fn opening(kind: InputKind, bounds: &Bounds) -> Args {
     Args::default()
         .option("-max_alloc", ALLOC_BYTES_MAX)
-        .words(&["-protocol_whitelist", "http,tcp", "-format_whitelist"])
-        .location(&kind.format_whitelist())
+        .words(&["-protocol_whitelist", "http,tcp"])
+        .option("-format_whitelist", listed(kind.demuxers().map(|demuxer| demuxer.name)))
         .option("-max_streams", bounds.streams)
         .option("-probesize", PROBE_BYTES_MAX)
         .option("-analyzeduration", ANALYZE_MICROSECONDS_MAX)

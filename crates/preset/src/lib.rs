@@ -5,10 +5,12 @@
 //! become numbers, switches and words of closed lists ([`ParamValue`] holds nothing else), and argument
 //! lists are built from those ([`resolve`], [`Plan::argv`]).
 
+mod answer;
 mod argv;
 mod bounds;
 mod catalogue;
 mod check;
+mod decoders;
 mod document;
 mod error;
 mod facts;
@@ -25,6 +27,7 @@ mod probe;
 pub use bounds::{Bounds, Exceeded};
 pub use catalogue::{catalogue, find, resolve};
 pub use check::{AudioRule, CheckFailure, DurationRule, MediaCheck, MediaRules, SizeRule, VideoRule};
+pub use decoders::Decoder;
 pub use document::catalogue_markdown;
 pub use error::{ParamProblem, PresetError, Unsuited};
 pub use facts::{AudioFacts, FactsError, MediaFacts, Transfer, VideoFacts};

@@ -3,7 +3,7 @@
 
 use crate::argv::Args;
 use crate::bounds::Bounds;
-use crate::input::{INPUT_URL, InputKind, probing};
+use crate::input::{INPUT_URL, probing};
 
 /// What the worker needs to know, in ffprobe's `-show_entries` language.
 const FACTS: &str = "format=format_name,duration,bit_rate\
@@ -45,7 +45,7 @@ pub(crate) fn document_argv(bounds: &Bounds, tags: bool) -> Vec<String> {
 fn call(bounds: &Bounds, entries: &[&'static str]) -> Vec<String> {
     Args::default()
         .words(&["-hide_banner", "-v", "error"])
-        .append(probing(InputKind::MediaOrPicture, bounds))
+        .append(probing(bounds))
         .words(entries)
         .words(&["-of", "json", "-i", INPUT_URL])
         .finish()

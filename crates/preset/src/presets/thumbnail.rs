@@ -1,4 +1,8 @@
 //! `thumbnail`: one picture of a film, or a smaller picture of a picture, as JPEG.
+//!
+//! It shows the very picture at its position: ffmpeg seeks to the keyframe before and decodes from there, so
+//! it reads at most one group of pictures (a 1 GB film of 40 Mbit/s, keyframes 10 s apart: 12 to 53 MB,
+//! 4 MB a second from the keyframe on). Taking the keyframe itself would read 3 MB, but another picture.
 
 use crate::argv::{Args, Command, text};
 use crate::check::{AudioRule, DurationRule, MediaCheck, MediaRules, SizeRule, VideoRule};

@@ -3,7 +3,8 @@
 
 use serde_json::json;
 use valet_preset::{
-    AudioFacts, Bounds, MediaFacts, PresetError, Sources, Transfer, VideoFacts, Work, catalogue,
+    AudioFacts, Bounds, INPUT_URL, MediaFacts, PresetError, Sources, Transfer, VideoFacts, Work, catalogue,
+    probe_argv,
 };
 
 use crate::studio::{argv, plan};
@@ -86,25 +87,113 @@ fn nothing_but_our_words_and_numbers_is_in_an_argument_list() {
     assert!(matches!(argv("remux-mp4", json!({}), &facts), Err(PresetError::Unsuited { .. })));
 }
 
+/// Every call that is ever made for a preset: the probe, and each pass.
+fn calls() -> Vec<(&'static str, Vec<String>)> {
+    let mut calls = vec![("the probe", probe_argv(&Bounds::default()))];
+    for info in catalogue().iter().map(|preset| preset.info()).filter(|info| info.work != Work::Copy) {
+        calls.push((info.name, argv(info.name, json!({}), &camera()).expect("it suits")));
+    }
+    calls
+}
+
+/// The value of `option` in front of the input.
+fn before_input<'a>(argv: &'a [String], option: &str) -> Option<&'a str> {
+    let mut words = argv.iter().take_while(|word| *word != "-i");
+    words.find(|word| *word == option)?;
+    words.next().map(String::as_str)
+}
+
 #[test]
 fn every_call_is_hardened() {
-    for info in catalogue().iter().map(|preset| preset.info()).filter(|info| info.work != Work::Copy) {
-        let argv = argv(info.name, json!({}), &camera()).expect("it suits");
-        let before_input: Vec<_> = argv.iter().take_while(|word| *word != "-i").collect();
+    for (name, argv) in calls() {
         for option in [
-            "-protocol_whitelist",
             "-format_whitelist",
+            "-codec_whitelist",
             "-max_streams",
             "-max_pixels",
             "-max_alloc",
             "-probesize",
         ] {
-            assert!(before_input.iter().any(|word| *word == option), "{} lacks {option}", info.name);
+            assert!(before_input(&argv, option).is_some(), "{name} lacks {option}");
         }
-        for demuxer in ["hls", "dash", "concat", "sdp", "rtsp", "imf", "image2", "lavfi", "tty", "svg_pipe"] {
-            assert!(!argv.iter().any(|word| word.split(',').any(|name| name == demuxer)), "{demuxer}");
+        assert_eq!(before_input(&argv, "-protocol_whitelist"), Some("http,tcp"), "{name}");
+        let inputs: Vec<_> = argv.windows(2).filter(|pair| pair[0] == "-i").map(|pair| &pair[1]).collect();
+        assert_eq!(inputs, [INPUT_URL], "{name}");
+    }
+}
+
+#[test]
+fn nothing_that_opens_what_its_input_names_is_on_a_list() {
+    for (name, argv) in calls() {
+        let demuxers = before_input(&argv, "-format_whitelist").expect("it is hardened").split(',');
+        for demuxer in demuxers {
+            let banned = [
+                "hls",
+                "dash",
+                "concat",
+                "concatf",
+                "sdp",
+                "rtsp",
+                "rtp",
+                "imf",
+                "image2",
+                "image2pipe",
+                "lavfi",
+                "tty",
+                "vobsub",
+                "svg_pipe",
+                "mlv",
+                "webm_dash_manifest",
+                "bluray",
+                "dvd",
+                "avisynth",
+                "libgme",
+                "libopenmpt",
+                "mpegtsraw",
+            ];
+            assert!(!banned.contains(&demuxer), "{name} opens {demuxer}");
+        }
+        let decoders = before_input(&argv, "-codec_whitelist").expect("it is hardened").split(',');
+        for decoder in decoders {
+            // They read other files, draw fonts of the machine, run scripts, or hand work to a device.
+            let banned =
+                ["librsvg", "libaribb24", "libaribcaption", "ansi", "wrapped_avframe", "sami", "realtext"];
+            let device = ["_cuvid", "_qsv", "_v4l2m2m", "_amf", "_mediacodec", "_rkmpp", "_mmal"];
+            let on_device = device.iter().any(|ending| decoder.ends_with(ending));
+            assert!(!banned.contains(&decoder) && !on_device, "{name} decodes {decoder}");
         }
     }
+}
+
+#[test]
+fn decoders_are_those_of_the_input_s_kind() {
+    let argv = |preset: &str| argv(preset, json!({}), &camera()).expect("it suits");
+    let decoders = |argv: &[String]| {
+        let list = before_input(argv, "-codec_whitelist").expect("it is hardened").to_owned();
+        list.split(',').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let has = |list: &[String], name: &str| list.iter().any(|decoder| decoder == name);
+    let film = decoders(&argv("h264-720p"));
+    assert!(has(&film, "h264") && has(&film, "aac") && !has(&film, "png") && !has(&film, "srt"), "{film:?}");
+    let picture = decoders(&argv("image-webp"));
+    assert!(has(&picture, "png") && !has(&picture, "h264") && !has(&picture, "aac"), "{picture:?}");
+    let probe = decoders(&probe_argv(&Bounds::default()));
+    assert!(["h264", "aac", "png", "srt"].iter().all(|name| has(&probe, name)), "{probe:?}");
+}
+
+#[test]
+fn bounds_are_in_the_argument_list_and_never_wider_than_the_crate_s() {
+    let few = Bounds { duration_seconds: 90, pixels: 5_000_000, frames: 3_000, streams: 4 };
+    let wide = Bounds { duration_seconds: u32::MAX, pixels: u32::MAX, frames: u64::MAX, streams: u32::MAX };
+    assert_eq!((few.least(wide), wide.least(wide)), (few, Bounds::default()));
+    let facts = camera();
+    let sources = Sources { output: "/output", threads: 2, input_facts: &facts, bounds: &few };
+    let argv = plan("h264-720p", json!({})).argv(0, &sources, None).expect("it is within");
+    for (option, value) in [("-t", "90"), ("-max_pixels", "5000000"), ("-max_streams", "4")] {
+        assert_eq!(before_input(&argv, option), Some(value));
+    }
+    let probe = probe_argv(&few);
+    assert_eq!(before_input(&probe, "-max_pixels"), Some("5000000"));
 }
 
 #[test]
@@ -136,8 +225,20 @@ fn a_measurement_is_numbers_or_an_error() {
 }
 
 #[test]
-fn inputs_of_more_than_a_day_are_refused() {
-    let facts = MediaFacts { duration_seconds: Some(90_000.0), ..camera() };
-    let why = argv("h264-720p", json!({}), &facts).expect_err("too long");
-    assert!(why.to_string().ends_with("it says that it is 90000 s long, the limit is 86400 s"), "{why}");
+fn inputs_over_a_bound_are_refused_by_its_name() {
+    let refused = |facts: &MediaFacts| argv("h264-720p", json!({}), facts).expect_err("too much").to_string();
+    let start = "preset h264-720p does not take this input: ";
+    let long = MediaFacts { duration_seconds: Some(90_000.0), ..camera() };
+    assert_eq!(refused(&long), format!("{start}it says that it is 90000 s long, the limit is 86400 s"));
+    let mut large = camera();
+    large.video.as_mut().expect("video").width = 1_000_000;
+    assert_eq!(refused(&large), format!("{start}its picture has 1080000000 pixels, the limit is 100000000"));
+    let mut fast = MediaFacts { duration_seconds: Some(80_000.0), ..camera() };
+    fast.video.as_mut().expect("video").frames_per_second = Some(240.0);
+    let frames = "it has 19200000 pictures by its own account, the limit is 10368000";
+    assert_eq!(refused(&fast), format!("{start}{frames}"));
+    fast.video.as_mut().expect("video").frames = Some(10);
+    assert_eq!(fast.exceeds(&Bounds::default()), None, "a count is better than a guess");
+    let many = MediaFacts { streams: 33, ..camera() };
+    assert_eq!(refused(&many), format!("{start}it has more than 32 streams"));
 }
