@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use valet_grant::{GrantPolicy, ReadGrant, WriteGrant, audit_pair};
-use valet_preset::{Plan, Work};
+use valet_preset::{Bounds, Plan, Work};
 use valet_protocol::JobMessage;
 
 use crate::cause::Cause;
+use crate::codec::Limits;
 use crate::config::JobLimits;
+
+/// Free bytes of scratch under which a codec is stopped: what is left of the reserve for everybody else.
+const FREE_BYTES_MIN: u64 = 64 * 1024 * 1024;
 
 /// Room for an output whose input is small: half a minute of 1080p, or a sprite sheet.
 const OUTPUT_BYTES_EXPECTED_MIN: u64 = 64 * 1024 * 1024;
@@ -22,12 +26,12 @@ pub struct Admitted {
     pub input: ReadGrant,
     /// What to write.
     pub output: WriteGrant,
-    /// Wall clock of all codec passes together.
-    pub wall: Duration,
+    /// What its codec passes may use together: the least of what the preset, the message and the operator say.
+    pub limits: Limits,
+    /// What its input may be.
+    pub bounds: Bounds,
     /// Largest input, in bytes.
     pub input_bytes_max: u64,
-    /// Largest output, in bytes.
-    pub output_bytes_max: u64,
 }
 
 /// Checks a message as of `now`.
@@ -45,19 +49,58 @@ pub fn admit(
     }
     let preset = &message.preset;
     let plan = valet_preset::resolve(&preset.name, preset.version, &preset.params).map_err(Cause::Preset)?;
-    let wall_seconds = message.limits.wall_seconds.unwrap_or(plan.wall_seconds_default);
-    let wall_seconds = wall_seconds.min(limits.wall_seconds_max);
+    let wall_seconds = least(message.limits.wall_seconds, plan.wall_seconds_default, limits.wall_seconds_max);
     let budget = SignedDuration::from_secs(i64::from(wall_seconds));
     let (input, output) = grants(message, &GrantPolicy { time_budget: budget, ..policy.clone() }, now)?;
-    let input_bytes = message.limits.input_bytes.unwrap_or(u64::MAX);
     Ok(Admitted {
-        plan,
         input,
         output,
-        wall: Duration::from_secs(u64::from(wall_seconds)),
-        input_bytes_max: input_bytes.min(limits.input_bytes_max),
-        output_bytes_max: limits.output_bytes_max,
+        limits: codec_limits(message, &plan, limits, wall_seconds),
+        bounds: limits.bounds.least(asked_bounds(message)),
+        input_bytes_max: least(message.limits.input_bytes, u64::MAX, limits.input_bytes_max),
+        plan,
     })
+}
+
+/// What is asked for, or else the default, but never more than the operator permits.
+fn least<T: Ord>(asked: Option<T>, default: T, ceiling: T) -> T {
+    asked.unwrap_or(default).min(ceiling)
+}
+
+fn codec_limits(message: &JobMessage, plan: &Plan, limits: &JobLimits, wall_seconds: u32) -> Limits {
+    let asked = &message.limits;
+    // The net under the wall clock: nobody can use more than all processors for all of the time.
+    let cpu_seconds = u64::from(wall_seconds).saturating_mul(limits.processors);
+    let memory_bytes = plan.info.memory_bytes_max.min(limits.memory_bytes_max);
+    let frames = asked_bounds(message).frames.min(limits.bounds.frames);
+    Limits {
+        wall: Duration::from_secs(u64::from(wall_seconds)),
+        stall: least(
+            asked.stall_seconds.map(|seconds| Duration::from_secs(u64::from(seconds))),
+            limits.stall,
+            limits.stall,
+        ),
+        cpu_seconds_max: least(
+            asked.cpu_seconds.map(u64::from),
+            cpu_seconds,
+            limits.cpu_seconds_max.min(cpu_seconds),
+        ),
+        memory_bytes_max: least(asked.memory_bytes, memory_bytes, memory_bytes),
+        output_bytes_max: least(asked.output_bytes, u64::MAX, limits.output_bytes_max),
+        frames_max: frames,
+        free_bytes_min: FREE_BYTES_MIN,
+    }
+}
+
+/// The bounds that a message sets; what it leaves open is bounded by the operator's.
+fn asked_bounds(message: &JobMessage) -> Bounds {
+    let (asked, default) = (&message.limits, Bounds::default());
+    Bounds {
+        duration_seconds: asked.duration_seconds.unwrap_or(default.duration_seconds),
+        pixels: asked.pixels.unwrap_or(default.pixels),
+        frames: asked.frames.unwrap_or(default.frames),
+        streams: asked.streams.unwrap_or(default.streams),
+    }
 }
 
 fn grants(
@@ -86,23 +129,24 @@ impl Admitted {
             bytes if bytes > self.input_bytes_max => {
                 Err(Cause::InputTooLarge { bytes, bytes_max: self.input_bytes_max })
             }
-            bytes if self.plan.work == Work::Copy && bytes > self.output_bytes_max => {
-                Err(Cause::OutputTooLarge { bytes, bytes_max: self.output_bytes_max })
+            bytes if self.plan.work == Work::Copy && bytes > self.limits.output_bytes_max => {
+                Err(Cause::OutputTooLarge { bytes, bytes_max: self.limits.output_bytes_max })
             }
             _ => Ok(()),
         }
     }
 
-    /// Scratch that the job is likely to need, in bytes: its input, and an output of the same size. A larger
-    /// output is stopped before the disk is full.
+    /// Scratch that the job is likely to need, in bytes: its output, which is seldom larger than its input. The
+    /// input itself is read through a door and never kept. A larger output is stopped before the disk is full.
     #[must_use]
     pub fn scratch_bytes(&self, input_bytes: u64) -> u64 {
-        let output_bytes = match self.plan.work {
-            Work::Copy => 0,
+        match self.plan.work {
+            Work::Copy => input_bytes,
             Work::Probe => valet_preset::FACTS_BYTES_MAX as u64,
-            Work::Transcode(_) => input_bytes.max(OUTPUT_BYTES_EXPECTED_MIN).min(self.output_bytes_max),
-        };
-        input_bytes.saturating_add(output_bytes)
+            Work::Transcode(_) => {
+                input_bytes.max(OUTPUT_BYTES_EXPECTED_MIN).min(self.limits.output_bytes_max)
+            }
+        }
     }
 }
 
@@ -121,8 +165,12 @@ mod tests {
         JobLimits {
             wall_seconds_max: 1_500,
             stall: Duration::from_secs(60),
+            cpu_seconds_max: 10_000,
+            processors: 2,
+            memory_bytes_max: 1 << 30,
             input_bytes_max: 1_000_000,
             output_bytes_max: 500_000,
+            bounds: Bounds { streams: 8, ..Bounds::default() },
         }
     }
 
@@ -134,7 +182,7 @@ mod tests {
     fn refused(change: impl FnOnce(&mut JobMessage)) -> (Class, Reason) {
         let mut message = job(now());
         change(&mut message);
-        let cause = judge(&message).map(|admitted| admitted.wall).unwrap_err();
+        let cause = judge(&message).map(|admitted| admitted.limits.wall).unwrap_err();
         assert!(!format!("{cause:?} {}", cause.detail()).contains(SIGNATURE), "{cause:?}");
         assert!(cause.advice().is_none_or(|advice| !advice.is_empty()));
         classify(&cause)
@@ -154,11 +202,43 @@ mod tests {
         message.limits.wall_seconds = Some(60);
         message.limits.input_bytes = Some(1_000);
         let admitted = judge(&message).unwrap();
-        assert_eq!((admitted.wall, admitted.input_bytes_max), (Duration::from_secs(60), 1_000));
+        assert_eq!((admitted.limits.wall, admitted.input_bytes_max), (Duration::from_secs(60), 1_000));
         message.limits.wall_seconds = Some(3_000);
         message.limits.input_bytes = Some(u64::MAX);
         let admitted = judge(&message).unwrap();
-        assert_eq!((admitted.wall, admitted.input_bytes_max), (Duration::from_secs(1_500), 1_000_000));
+        assert_eq!((admitted.limits.wall, admitted.input_bytes_max), (Duration::from_secs(1_500), 1_000_000));
+    }
+
+    #[test]
+    fn of_preset_message_and_operator_the_least_wins() {
+        let mut message = job(now());
+        let by_default = judge(&message).unwrap();
+        assert_eq!(by_default.limits.cpu_seconds_max, by_default.limits.wall.as_secs() * 2, "two processors");
+        assert_eq!(
+            (by_default.limits.output_bytes_max, by_default.bounds.streams),
+            (500_000, 8),
+            "the operator's"
+        );
+        message.limits.stall_seconds = Some(10);
+        message.limits.cpu_seconds = Some(7);
+        message.limits.memory_bytes = Some(100 << 20);
+        message.limits.output_bytes = Some(1_000);
+        message.limits.frames = Some(9);
+        message.limits.pixels = Some(10_000);
+        let narrower = judge(&message).unwrap();
+        let Limits { stall, cpu_seconds_max, memory_bytes_max, output_bytes_max, frames_max, .. } =
+            narrower.limits;
+        assert_eq!((stall, cpu_seconds_max, memory_bytes_max), (Duration::from_secs(10), 7, 100 << 20));
+        assert_eq!((output_bytes_max, frames_max, narrower.bounds.pixels), (1_000, 9, 10_000));
+        message.limits.stall_seconds = Some(3_000);
+        message.limits.cpu_seconds = Some(1_000_000);
+        message.limits.memory_bytes = Some(1 << 40);
+        message.limits.streams = Some(32);
+        let wider = judge(&message).unwrap();
+        assert_eq!(wider.limits.stall, Duration::from_secs(60));
+        assert_eq!(wider.limits.cpu_seconds_max, by_default.limits.cpu_seconds_max);
+        assert_eq!(wider.limits.memory_bytes_max, by_default.limits.memory_bytes_max);
+        assert_eq!(wider.bounds.streams, 8);
     }
 
     #[test]
@@ -230,7 +310,7 @@ mod tests {
     #[test]
     fn scratch_is_asked_for_by_what_the_preset_writes() {
         let mut message = job(now());
-        assert_eq!(judge(&message).unwrap().scratch_bytes(1_000), 1_000 + 500_000);
+        assert_eq!(judge(&message).unwrap().scratch_bytes(1_000), 500_000, "its output alone");
         message.preset.name = "copy".into();
         assert_eq!(judge(&message).unwrap().scratch_bytes(1_000), 1_000);
     }

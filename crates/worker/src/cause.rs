@@ -1,10 +1,12 @@
 //! Why a job did not succeed: one type over all steps of a job, with words for people.
 //! It decides nothing; `disposition` does.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use valet_blob::StorageError;
 use valet_grant::{Finding, GrantError};
-use valet_preset::{CheckFailure, PresetError};
+use valet_preset::{CheckFailure, Exceeded, PresetError};
 use valet_protocol::DecodeError;
 
 use crate::codec::{CodecError, escape, excerpt};
@@ -43,6 +45,9 @@ pub enum Cause {
         /// The limit.
         bytes_max: u64,
     },
+    /// The input is over a limit of its kind: too long, too large a picture, too many streams.
+    #[error("{0}")]
+    InputExceeds(Exceeded),
     /// The input ends before its media does.
     #[error("the input is cut off: {said}")]
     InputTruncated {
@@ -77,7 +82,7 @@ pub enum Cause {
     OutputUnfit(#[source] CheckFailure),
     /// Input or output storage.
     #[error(transparent)]
-    Storage(Box<StorageError>),
+    Storage(Arc<StorageError>),
     /// The scratch directory.
     #[error("scratch")]
     Scratch(#[source] ScratchError),
@@ -99,9 +104,8 @@ fn stranger(user: Option<&str>) -> String {
 impl Cause {
     /// A failure of storage.
     #[must_use]
-    pub fn storage(error: StorageError) -> Self {
-        // Boxed, since it is by far the largest, and rare.
-        Self::Storage(Box::new(error))
+    pub fn storage(error: impl Into<Arc<StorageError>>) -> Self {
+        Self::Storage(error.into())
     }
 
     /// What happened, with every cause behind it, safe on a terminal.
@@ -131,6 +135,14 @@ impl Cause {
             CodecError::Exit { said, .. } if is_cut_off(&said) => Self::InputTruncated { said },
             CodecError::Exit { said, .. } => Self::NotMedia { said },
             CodecError::Answer { .. } => Self::NotMedia { said: error.to_string() },
+            other => Self::of_codec(other),
+        }
+    }
+
+    /// A failure of the codec that says nothing about what it read or wrote.
+    fn of_codec(error: CodecError) -> Self {
+        match error {
+            CodecError::Storage(error) => Self::Storage(error),
             other => Self::Codec(other),
         }
     }
@@ -139,7 +151,7 @@ impl Cause {
     pub(crate) fn of_encode(error: CodecError) -> Self {
         match error {
             CodecError::Exit { said, .. } if is_cut_off(&said) => Self::InputTruncated { said },
-            other => Self::Codec(other),
+            other => Self::of_codec(other),
         }
     }
 

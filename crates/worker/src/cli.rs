@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// A setting that may be given as a flag: key, flag, placeholder, help.
 const FLAGS: &[(&str, &str, &str, &str)] = &[
@@ -78,9 +78,42 @@ const FLAGS: &[(&str, &str, &str, &str)] = &[
         "SIZE",
         "Largest output [default and most: 5000MiB]",
     ),
+    (
+        "worker.cpu_seconds_max",
+        "worker-cpu-seconds-max",
+        "N",
+        "Most processor seconds of a job's codec [default: wall clock times processors]",
+    ),
+    ("worker.memory_bytes_max", "worker-memory-bytes-max", "SIZE", "Most memory of a codec [default: 4GiB]"),
+    (
+        "worker.duration_seconds_max",
+        "worker-duration-seconds-max",
+        "N",
+        "Longest input that is media [default and most: 86400]",
+    ),
+    (
+        "worker.pixels_max",
+        "worker-pixels-max",
+        "N",
+        "Largest picture of an input [default and most: 100000000]",
+    ),
+    ("worker.frames_max", "worker-frames-max", "N", "Most pictures of a video [default and most: 10368000]"),
+    ("worker.streams_max", "worker-streams-max", "N", "Most streams of an input [default and most: 32]"),
+    ("jail.level_min", "jail-level-min", "LEVEL", "Weakest walls to start with, L1 or L2 [default: L2]"),
+    ("jail.level_max", "jail-level-max", "LEVEL", "Strongest walls to try, L1 or L2 [default: L1]"),
+    (
+        "jail.roots",
+        "jail-roots",
+        "PATH",
+        "Where the codec's root is kept [default: roots in the scratch directory]",
+    ),
+    ("jail.uid_first", "jail-uid-first", "UID", "First unused user id for jails of a worker run by root"),
     ("log.level", "log-level", "LEVEL", "error, warn, info, debug or trace [default: info]"),
     ("log.format", "log-format", "FORMAT", "text or json [default: text]"),
 ];
+
+const AFTER_PROVE: &str = "It takes the settings of `run`, and needs no broker that answers. Exit codes: 0 when every \
+attempt was refused, 1 when one was not, 64 when no jail can be made with these settings.";
 
 const AFTER: &str = "Each flag is also a VALET_* variable (--worker-slots is VALET_WORKER_SLOTS) and a key of \
 valet.toml ([worker] slots); flags win over variables, and those over the file.
@@ -91,9 +124,23 @@ hands jobs back at once.
 Exit codes: 0 after a drain, 2 wrong usage, 64 wrong settings or a storage key in reach, 69 the broker refused \
 the worker, 70 anything else.";
 
-/// What `run` was given.
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Take jobs.
+    Run,
+    /// Try the walls.
+    Prove {
+        /// One line of JSON an attempt.
+        json: bool,
+    },
+}
+
+/// What a verb was given.
 #[derive(Debug)]
-pub struct RunFlags {
+pub struct Flags {
+    /// The verb.
+    pub verb: Verb,
     /// Settings by key.
     pub settings: BTreeMap<&'static str, String>,
     /// The configuration file.
@@ -103,6 +150,22 @@ pub struct RunFlags {
 /// The whole command line.
 #[must_use]
 pub fn command() -> Command {
+    let run = Command::new("run").about("Take jobs from the queue until told to stop").after_help(AFTER);
+    let json = Arg::new("json").long("json").action(ArgAction::SetTrue).help("One line of JSON an attempt");
+    let prove = Command::new("prove")
+        .about("Run a hostile program in the very jail that `run` would use, and say what it achieved")
+        .after_help(AFTER_PROVE)
+        .arg(json);
+    Command::new("valet-worker")
+        .about("Runs Valet's jobs: fetch one granted blob, transcode, store one granted blob")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands([run, prove].map(with_settings))
+}
+
+/// A verb that takes every setting as a flag.
+fn with_settings(verb: Command) -> Command {
     let flags = FLAGS
         .iter()
         .map(|(key, flag, value, help)| Arg::new(*key).long(*flag).value_name(*value).help(*help));
@@ -111,31 +174,21 @@ pub fn command() -> Command {
         .value_name("PATH")
         .value_parser(clap::value_parser!(PathBuf))
         .help("Configuration file [default: valet.toml, if there is one]");
-    let run = Command::new("run")
-        .about("Take jobs from the queue until told to stop")
-        .after_help(AFTER)
-        .arg(config)
-        .args(flags);
-    Command::new("valet-worker")
-        .about("Runs Valet's jobs: fetch one granted blob, transcode, store one granted blob")
-        .version(env!("CARGO_PKG_VERSION"))
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(run)
+    verb.arg(config).args(flags)
 }
 
 /// Reads the command line.
 ///
 /// # Errors
 /// clap's own, help and version included; they print themselves and know their exit code.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<RunFlags, clap::Error> {
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Flags, clap::Error> {
     let matches = command().try_get_matches_from(arguments)?;
-    let Some(("run", run)) = matches.subcommand() else { unreachable_verb() };
-    Ok(RunFlags { settings: settings(run), config: run.get_one("config").cloned() })
-}
-
-fn unreachable_verb() -> ! {
-    unreachable!("clap requires a verb, and `run` is the only one")
+    let (verb, given) = match matches.subcommand() {
+        Some(("prove", given)) => (Verb::Prove { json: given.get_flag("json") }, given),
+        Some((_, given)) => (Verb::Run, given),
+        None => unreachable!("clap requires a verb"),
+    };
+    Ok(Flags { verb, settings: settings(given), config: given.get_one("config").cloned() })
 }
 
 fn settings(run: &ArgMatches) -> BTreeMap<&'static str, String> {
@@ -146,7 +199,7 @@ fn settings(run: &ArgMatches) -> BTreeMap<&'static str, String> {
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<RunFlags, clap::Error> {
+    fn parse(line: &str) -> Result<Flags, clap::Error> {
         super::parse(line.split(' ').map(OsString::from))
     }
 
@@ -156,7 +209,16 @@ mod tests {
         assert_eq!(flags.settings["worker.slots"], "2");
         assert_eq!(flags.settings["broker.url"], "amqp://h");
         assert_eq!(flags.config, Some("x.toml".into()));
-        assert_eq!(flags.settings.len(), 2);
+        assert_eq!((flags.settings.len(), flags.verb), (2, Verb::Run));
+    }
+
+    #[test]
+    fn prove_takes_the_settings_of_run() {
+        let flags = parse("valet-worker prove --json --jail-level-max L2").unwrap();
+        assert_eq!(
+            (flags.verb, flags.settings["jail.level_max"].as_str()),
+            (Verb::Prove { json: true }, "L2")
+        );
     }
 
     #[test]

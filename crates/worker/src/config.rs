@@ -7,6 +7,8 @@ use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use valet_broker::{BrokerConfig, Password, TlsConfig};
 use valet_grant::{DevelopmentHost, DevelopmentHostError, GrantPolicy, HostRules};
+use valet_jail::Level;
+use valet_preset::Bounds;
 use valet_settings::{Bytes, Layers, Mistakes, Reader};
 
 use crate::logs::{LogConfig, LogFormat};
@@ -39,8 +41,23 @@ pub struct Config {
     pub grace: Duration,
     /// What any job may use.
     pub limits: JobLimits,
+    /// What codecs are walled in by.
+    pub jail: JailConfig,
     /// What is logged.
     pub log: LogConfig,
+}
+
+/// What codecs are walled in by.
+#[derive(Debug, Clone)]
+pub struct JailConfig {
+    /// The weakest level that the worker starts with.
+    pub level_min: Level,
+    /// The strongest level that is tried.
+    pub level_max: Level,
+    /// Where the codec's root is kept.
+    pub roots: PathBuf,
+    /// First of the host's user ids that jails of a worker run by root get; chosen by the jail when not given.
+    pub uid_first: Option<u32>,
 }
 
 /// The most that any job may use here, whatever its message says.
@@ -50,10 +67,18 @@ pub struct JobLimits {
     pub wall_seconds_max: u32,
     /// Time without a sign of life before a codec is ended.
     pub stall: Duration,
+    /// Processor seconds of all threads of a codec; the wall clock times the processors is a limit too.
+    pub cpu_seconds_max: u64,
+    /// Processors of this machine.
+    pub processors: u64,
+    /// Private memory of a codec, in bytes.
+    pub memory_bytes_max: u64,
     /// Largest input, in bytes.
     pub input_bytes_max: u64,
     /// Largest output, in bytes.
     pub output_bytes_max: u64,
+    /// What any input may be.
+    pub bounds: Bounds,
 }
 
 /// Wall limit unless told otherwise: RabbitMQ takes a job away after 30 minutes by default, and fetch and store
@@ -80,6 +105,7 @@ impl Config {
         let ffprobe = program(&mut reader, "worker.ffprobe", "ffprobe");
         let grace = Duration::from_secs(reader.or_within("worker.grace_seconds", 60, 0..=86_400));
         let limits = limits(&mut reader);
+        let jail = jail(&mut reader, &scratch);
         let log = log(&mut reader);
         require_name(&mut reader, &name);
         reader.finish_with(|| {
@@ -94,6 +120,7 @@ impl Config {
                 ffprobe: ffprobe?,
                 grace,
                 limits,
+                jail: jail?,
                 log,
             })
         })
@@ -179,12 +206,45 @@ fn limits(reader: &mut Reader) -> JobLimits {
         reader.or_within("worker.input_bytes_max", Bytes(50 * GIB), Bytes(1)..=Bytes(1_024 * GIB));
     let put = Bytes(valet_blob::PUT_BYTES_MAX);
     let Bytes(output_bytes_max) = reader.or_within("worker.output_bytes_max", put, Bytes(1)..=put);
+    let Bytes(memory_bytes_max) =
+        reader.or_within("worker.memory_bytes_max", Bytes(4 * GIB), Bytes(64 << 20)..=Bytes(1_024 * GIB));
+    let widest = Bounds::default();
     JobLimits {
         wall_seconds_max: reader.or_within("worker.wall_seconds_max", WALL_SECONDS_MAX, 1..=7 * 86_400),
         stall: Duration::from_secs(reader.or_within("worker.stall_seconds", 120, 1..=86_400)),
+        cpu_seconds_max: reader.or_within("worker.cpu_seconds_max", u64::MAX, 1..=u64::MAX),
+        processors: std::thread::available_parallelism().map_or(1, |count| count.get() as u64),
+        memory_bytes_max,
         input_bytes_max,
         output_bytes_max,
+        bounds: Bounds {
+            duration_seconds: reader.or_within(
+                "worker.duration_seconds_max",
+                widest.duration_seconds,
+                1..=widest.duration_seconds,
+            ),
+            pixels: reader.or_within("worker.pixels_max", widest.pixels, 1..=widest.pixels),
+            frames: reader.or_within("worker.frames_max", widest.frames, 1..=widest.frames),
+            streams: reader.or_within("worker.streams_max", widest.streams, 1..=widest.streams),
+        },
     }
+}
+
+/// Nothing when the two levels leave none to choose from.
+fn jail(reader: &mut Reader, scratch: &Path) -> Option<JailConfig> {
+    let levels = [("L1", Level::L1), ("L2", Level::L2)];
+    let level_min = reader.choice("jail.level_min", &levels, Level::L2);
+    let level_max = reader.choice("jail.level_max", &levels, Level::L1);
+    let roots = reader.or("jail.roots", scratch.join("roots"));
+    let uid_first = reader.optional::<u32>("jail.uid_first");
+    if level_min > level_max {
+        reader.refuse(
+            "jail.level_min",
+            format!("is {level_min}, stronger than jail.level_max, which is {level_max}"),
+        );
+        return None;
+    }
+    Some(JailConfig { level_min, level_max, roots, uid_first })
 }
 
 fn log(reader: &mut Reader) -> LogConfig {

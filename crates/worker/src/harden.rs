@@ -1,10 +1,50 @@
-//! What the worker does to itself before it reads a secret: nobody but root may look into its memory.
-//! The codec runs as the same user, and is not trusted. It must be the first thing in `main`.
+//! What the worker does to itself: nobody but root may look into its memory, and it gives up every right on this
+//! machine that it does not need. A worker that is taken over through its network side must find nothing here.
+
+use std::path::PathBuf;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use valet_jail::confine::{ConfineError, Confinement, confine as restrict};
+
+use crate::config::Config;
+use crate::scratch::Scratch;
+
+/// What HTTPS, TLS and name resolution read while the worker runs. What is not there is left out.
+const READ: &[&str] = &[
+    // Certificates of the system, in the places of Debian, Red Hat and Alpine.
+    "/etc/ssl",
+    "/etc/pki",
+    "/etc/ca-certificates",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+    "/usr/lib/ssl",
+    // Names of hosts, and how to look them up.
+    "/etc/hosts",
+    "/etc/host.conf",
+    "/etc/resolv.conf",
+    "/etc/nsswitch.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/run/systemd/resolve",
+    "/run/resolvconf",
+    "/run/NetworkManager",
+    // The C library loads its modules for name resolution when the first name is looked up.
+    "/etc/ld.so.cache",
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+];
+
+/// Port of storage.
+const HTTPS: u16 = 443;
+
+/// Port of DNS over TCP, which long answers need.
+const DNS: u16 = 53;
 
 /// Closes `/proc/PID/mem`, `environ` and the debugger to other processes of this user, and leaves no core dump:
-/// grants and the broker login are in this memory. The command line stays readable, and holds no secret.
+/// grants and the broker login are in this memory. The command line stays readable, and holds no secret. It must
+/// be the first thing in `main`.
 ///
 /// # Errors
 /// When the kernel refuses, which no known one does.
@@ -12,4 +52,34 @@ pub fn close_memory() -> std::io::Result<()> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     Ok(())
+}
+
+/// Takes from this thread, and from every thread that it will start, all rights on files but to read what [`READ`]
+/// names and to write its own scratch, the right to execute anything, and (where the kernel can) to connect to
+/// other ports than the broker's, 443 and 53. There is no way back.
+///
+/// # Errors
+/// When the kernel refuses what it says it knows.
+pub fn confine(config: &Config, scratch: &Scratch) -> Result<(), ConfineError> {
+    let enforced = restrict(&confinement(config, scratch))?;
+    tracing::debug!(?enforced, "the worker has confined itself");
+    Ok(())
+}
+
+fn confinement(config: &Config, scratch: &Scratch) -> Confinement {
+    let extra = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
+    Confinement {
+        read: READ.iter().map(PathBuf::from).chain(extra).collect(),
+        write: vec![scratch.directory().to_owned()],
+        // Its own directory and lock, at the end.
+        remove: vec![config.scratch.clone()],
+        tcp_ports: tcp_ports(config),
+    }
+}
+
+/// Nothing where storage may be an emulator, which has any port.
+fn tcp_ports(config: &Config) -> Option<Vec<u16>> {
+    let hosts = &config.grants.hosts;
+    let emulated = hosts.loopback || !hosts.development.is_empty();
+    (!emulated).then(|| vec![HTTPS, DNS, config.broker.port()])
 }

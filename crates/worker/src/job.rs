@@ -1,16 +1,14 @@
 //! One attempt at one job, from a decoded message to a stored output. Reads as the procedure that it is.
 //! It settles nothing, and its being dropped at any point leaves no process and no file behind.
 
-use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use valet_blob::{
-    Digests, EarlierAttempt, FetchOptions, Fetched, Input, Metadata, StoreOutcome, StoreSpec, hash_file, http,
+    Digests, EarlierAttempt, FetchOptions, Input, Metadata, Reader, ReaderOptions, StoreOutcome, StoreSpec,
+    hash_file, http,
 };
+use valet_jail::Output;
 use valet_preset::{MediaFacts, Work};
 use valet_protocol::{
     Accepted, JobMessage, Progress, ReportData, Started, Stored, Success, Timings, WorkerName,
@@ -19,10 +17,12 @@ use valet_protocol::{
 use crate::admit::{Admitted, admit};
 use crate::cause::Cause;
 use crate::config::JobLimits;
-use crate::media::{self, INPUT_NAME, Tools, Workshop};
-use crate::progress::PERCENT_MAX;
+use crate::door::{Door, DoorLimits, Source};
+use crate::media::{Made, Tools, Workshop};
+use crate::progress::{FINALISING, PERCENT_MAX};
 use crate::reports::Reporter;
 use crate::scratch::{JobScratch, Scratch};
+use crate::walls::Walls;
 
 /// What every job of this worker shares.
 #[derive(Debug)]
@@ -41,8 +41,8 @@ pub struct Worker {
     pub scratch: Scratch,
     /// What codecs are run with.
     pub tools: Tools,
-    /// Name and version of ffmpeg.
-    pub codec_version: String,
+    /// What codecs run behind.
+    pub walls: Walls,
 }
 
 /// One hand-over of a job.
@@ -77,24 +77,30 @@ impl Worker {
 
         let input = self.open(attempt, &job).await?;
         let scratch = self.take_room(attempt, &job, input.bytes())?;
-        attempt.reports.tell(started(attempt, input.bytes())).await;
+        attempt.reports.tell(self.started(attempt, input.bytes())).await;
 
-        attempt.tell_phase("fetch", None).await;
-        let fetched = self.fetch(&job, &input, &scratch).await?;
-        clock.times.fetch_ms = clock.lap();
+        let output = Output::create(scratch.path()).map_err(Cause::ScratchFile)?;
+        let reader = Reader::new(input.clone(), reader_options(&job));
+        let door = open_door(&reader);
+        let workshop = self.workshop(&job, &scratch, &door);
+        let made = if job.plan.work == Work::Copy {
+            attempt.tell_phase("fetch", None).await;
+            let made = fetch(&job, &input, output).await?;
+            clock.times.fetch_ms = clock.lap();
+            made
+        } else {
+            let made = workshop.make(output, attempt.reports).await?;
+            clock.times.codec_ms = clock.lap();
+            made
+        };
 
-        let workshop = self.workshop(&job, &scratch);
-        let made = workshop.make(attempt.reports).await?;
-        clock.times.codec_ms = clock.lap();
-
-        attempt.tell_phase("check", Some(PERCENT_MAX)).await;
+        attempt.tell_phase(FINALISING, Some(PERCENT_MAX)).await;
         let facts = workshop.check(&made).await?;
-        let digests = digests(&job, &fetched, &made).await?;
+        let digests = hash_file(made.output.file().clone()).await.map_err(Cause::ScratchFile)?;
         clock.times.check_ms = clock.lap();
 
-        attempt.tell_phase("store", Some(PERCENT_MAX)).await;
         let spec = store_spec(attempt, &job, &input, &digests);
-        let file = open_output(&made).map_err(Cause::ScratchFile)?;
+        let file = made.output.file().clone();
         let stored =
             valet_blob::store(&self.client, &job.output, file, &spec).await.map_err(Cause::storage)?;
         clock.times.store_ms = clock.lap();
@@ -103,14 +109,14 @@ impl Worker {
             stored: outcome(stored.outcome),
             output: job.output.blob().to_string().into(),
             content_type: spec.content_type.into(),
-            input_bytes: fetched.bytes,
+            input_bytes: input.bytes(),
             output_bytes: digests.bytes,
             sha256: digests.sha256.into(),
             md5: digests.md5.into(),
             media: facts.as_ref().map(told_facts),
             timings: clock.end(),
-            codec_version: self.codec_version.as_str().into(),
-            jail: None,
+            codec_version: self.walls.codec_version.as_str().into(),
+            jail: Some(self.walls.codec.level.to_string().into()),
         })
     }
 
@@ -134,21 +140,17 @@ impl Worker {
         Ok(scratch)
     }
 
-    async fn fetch(&self, job: &Admitted, input: &Input, scratch: &JobScratch) -> Result<Fetched, Cause> {
-        let options = FetchOptions {
-            bytes_max: job.input_bytes_max,
-            deadline: Some(transfer_deadline(job.wall)),
-            ..FetchOptions::default()
-        };
-        let mut open = OpenOptions::new();
-        open.read(true).write(true).create(true).truncate(true).mode(0o600);
-        let file = open.open(scratch.path().join(INPUT_NAME)).map_err(Cause::ScratchFile)?;
-        input.fetch(Arc::new(file), options).await.map_err(Cause::storage)
+    fn workshop<'a>(&'a self, job: &'a Admitted, scratch: &'a JobScratch, input: &'a Door) -> Workshop<'a> {
+        let Admitted { plan, limits, bounds, .. } = job;
+        let directory = scratch.path();
+        Workshop { tools: &self.tools, plan, directory, input, limits: limits.clone(), bounds: *bounds }
     }
 
-    fn workshop<'a>(&'a self, job: &'a Admitted, scratch: &'a JobScratch) -> Workshop<'a> {
-        let limits = media::limits(job.wall, self.limits.stall, job.output_bytes_max);
-        Workshop { tools: &self.tools, plan: &job.plan, directory: scratch.path(), limits }
+    fn started(&self, attempt: &Attempt<'_>, input_bytes: u64) -> ReportData {
+        let preset = &attempt.message.preset;
+        let (name, version) = (preset.name.as_str().into(), preset.version);
+        let jail = Some(self.walls.codec.level.to_string().into());
+        ReportData::Started(Started { preset: name, version, input_bytes, jail })
     }
 }
 
@@ -165,24 +167,24 @@ fn transfer_deadline(wall: Duration) -> Timestamp {
     Timestamp::now().checked_add(wall).unwrap_or(Timestamp::MAX)
 }
 
-fn started(attempt: &Attempt<'_>, input_bytes: u64) -> ReportData {
-    let preset = &attempt.message.preset;
-    let (name, version) = (preset.name.as_str().into(), preset.version);
-    ReportData::Started(Started { preset: name, version, input_bytes, jail: None })
+fn reader_options(job: &Admitted) -> ReaderOptions {
+    ReaderOptions { deadline: Some(transfer_deadline(job.limits.wall)), ..ReaderOptions::default() }
 }
 
-/// Hashes of the output; a copy has been hashed on its way in.
-async fn digests(job: &Admitted, fetched: &Fetched, made: &media::Made) -> Result<Digests, Cause> {
-    if job.plan.work == Work::Copy {
-        let Fetched { bytes, md5, sha256, .. } = fetched.clone();
-        return Ok(Digests { bytes, md5, sha256 });
-    }
-    let file = open_output(made).map_err(Cause::ScratchFile)?;
-    hash_file(file).await.map_err(Cause::ScratchFile)
+/// The one thing that the job's codecs may read.
+fn open_door(reader: &Reader) -> Door {
+    Door::new(Source::Blob(reader.clone()), DoorLimits::default())
 }
 
-fn open_output(made: &media::Made) -> io::Result<Arc<File>> {
-    Ok(Arc::new(File::open(&made.path)?))
+/// The input itself as the output.
+async fn fetch(job: &Admitted, input: &Input, output: Output) -> Result<Made, Cause> {
+    let options = FetchOptions {
+        bytes_max: job.input_bytes_max,
+        deadline: Some(transfer_deadline(job.limits.wall)),
+        ..FetchOptions::default()
+    };
+    input.fetch(output.file().clone(), options).await.map_err(Cause::storage)?;
+    Ok(Made::without_codec(output))
 }
 
 fn store_spec(attempt: &Attempt<'_>, job: &Admitted, input: &Input, digests: &Digests) -> StoreSpec {
@@ -200,7 +202,7 @@ fn store_spec(attempt: &Attempt<'_>, job: &Admitted, input: &Input, digests: &Di
         },
         md5: digests.md5.clone(),
         earlier_attempt: attempt.earlier,
-        deadline: Some(transfer_deadline(job.wall)),
+        deadline: Some(transfer_deadline(job.limits.wall)),
     }
 }
 

@@ -1,9 +1,11 @@
 //! The worker daemon: consume, admit, open, transcode, check, store, report, settle.
 //!
 //! ```text
+//! start ── walls ── prove   the jail, chosen and tested; then the worker's own walls
 //! run ── slot (× N) ── job ─┬─ admit        preset, grants, limits; no I/O
 //!                           ├─ scratch      one private directory per job
-//!                           ├─ media ─ codec   ffmpeg and ffprobe, the one place that runs a program
+//!                           ├─ door         the one thing that a codec may read
+//!                           ├─ media ─ codec   ffmpeg and ffprobe, each run in a jail of its own
 //!                           ├─ reports, progress
 //!                           └─ cause ─ disposition   what becomes of a job that did not succeed
 //! ```
@@ -24,10 +26,13 @@ pub mod keyless;
 pub mod logs;
 pub mod media;
 pub mod progress;
+pub mod prove;
 pub mod reports;
 pub mod run;
 #[cfg(test)]
 mod sample;
 pub mod scratch;
 pub mod slot;
+pub mod start;
 pub mod stop;
+pub mod walls;

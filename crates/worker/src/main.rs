@@ -1,16 +1,18 @@
-//! `valet-worker`: reads its settings whole, says what is wrong with them at once, then runs.
+//! `valet-worker`: reads its settings whole, says what is wrong with them at once, raises its walls, then runs.
 
 use std::process::ExitCode;
 
 use valet_settings::{EXIT_CONFIG, Layers};
-use valet_worker::{cli, codec, config::Config, harden, keyless, logs, run};
+use valet_worker::cli::{self, Verb};
+use valet_worker::config::Config;
+use valet_worker::{harden, keyless, start};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().peekable();
-    // The launcher of a codec is this very binary; it comes before everything that a worker sets up.
+    // What makes jails is this very binary; it comes before everything that a worker sets up.
     let program = arguments.next();
-    if arguments.peek().is_some_and(|word| word == codec::LAUNCH_WORD) {
-        return codec::launch(arguments.skip(1));
+    if arguments.peek().is_some_and(|word| word == valet_jail::ZYGOTE_WORD) {
+        return valet_jail::zygote_main();
     }
     if let Err(error) = harden::close_memory() {
         eprintln!("valet-worker: cannot close its memory to others: {error}");
@@ -23,17 +25,31 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    match read_config(flags) {
-        Ok(config) => run_worker(config),
+    // Before a secret is read, and before the runtime's threads: it must never see the one, nor be forked from
+    // the other.
+    let jailer = match valet_jail::Jailer::start() {
+        Ok(jailer) => jailer,
+        Err(error) => {
+            eprintln!("valet-worker: {error}");
+            return ExitCode::from(70);
+        }
+    };
+    let verb = flags.verb;
+    let config = match read_config(flags) {
+        Ok(config) => config,
         Err(problems) => {
             eprintln!("valet-worker: {problems}");
-            ExitCode::from(EXIT_CONFIG as u8)
+            return ExitCode::from(EXIT_CONFIG as u8);
         }
+    };
+    match verb {
+        Verb::Run => start::run(config, jailer),
+        Verb::Prove { json } => start::prove(&config, jailer, json),
     }
 }
 
 /// The settings, or everything that is wrong with them.
-fn read_config(flags: cli::RunFlags) -> Result<Config, String> {
+fn read_config(flags: cli::Flags) -> Result<Config, String> {
     let layers = Layers::load(flags.settings, std::env::vars_os(), flags.config.as_deref());
     let keyless = keyless::require(std::env::vars_os(), &layers);
     let config = Config::read(layers);
@@ -45,20 +61,4 @@ fn read_config(flags: cli::RunFlags) -> Result<Config, String> {
             Err(key.into_iter().chain(mistakes).collect::<Vec<_>>().join("\n"))
         }
     }
-}
-
-fn run_worker(config: Config) -> ExitCode {
-    valet_blob::http::install_crypto();
-    let started = logs::start(config.log).map_err(|error| error.to_string());
-    let runtime = started.and_then(|()| tokio::runtime::Runtime::new().map_err(|error| error.to_string()));
-    let ended = match runtime {
-        Ok(runtime) => runtime.block_on(run::run(config)),
-        Err(problem) => {
-            eprintln!("valet-worker: cannot start: {problem}");
-            return ExitCode::from(70);
-        }
-    };
-    let Err(error) = ended else { return ExitCode::SUCCESS };
-    eprintln!("valet-worker: {}\n{}", logs::chain(&error), error.advice());
-    ExitCode::from(error.exit_code())
 }

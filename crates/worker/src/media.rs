@@ -1,88 +1,85 @@
-//! From the input file to a checked output file: facts, codec passes, media check.
-//! It never sees a grant; files in, files out.
+//! From the input's door to a checked output file: facts, codec passes, media check.
+//! It never sees a grant; a door and a file in, a file out.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use valet_jail::Output;
 use valet_preset::{
-    Bounds, Capture, DurationRule, INPUT_URL, MediaCheck, MediaFacts, Pass, Plan, Sources, Work, probe_argv,
+    Bounds, Capture, DurationRule, MediaCheck, MediaFacts, Pass, Plan, Sources, Work, probe_argv,
 };
 
 use crate::cause::Cause;
-use crate::codec::{Codec, Limits, Progress, Run};
+use crate::codec::{Codec, CodecError, Limits, Program, Progress, Run};
+use crate::door::{Door, DoorLimits, Source};
 use crate::progress::{Scale, while_telling};
 use crate::reports::Reporter;
 
 /// Longest look at a file with ffprobe, which reads a few megabytes at most.
 const PROBE_WALL: Duration = Duration::from_secs(60);
 
-/// Free bytes of scratch under which a codec is stopped: what is left of the reserve for everybody else.
-const FREE_BYTES_MIN: u64 = 64 * 1024 * 1024;
-
-/// Names in scratch. Without an extension, since ffmpeg would choose the demuxer by it.
-pub const INPUT_NAME: &str = "input";
-/// The codec's result.
-pub const OUTPUT_NAME: &str = "output";
-
 /// What codecs are run with.
 #[derive(Debug, Clone)]
 pub struct Tools {
     /// Runs programs.
     pub codec: Codec,
-    /// The ffmpeg binary.
-    pub ffmpeg: PathBuf,
-    /// The ffprobe binary.
-    pub ffprobe: PathBuf,
     /// Threads that one job may use.
     pub threads: u32,
 }
 
-/// One job's files and limits.
+/// One job's input, folder and limits.
 #[derive(Debug)]
 pub struct Workshop<'a> {
     /// What codecs are run with.
     pub tools: &'a Tools,
     /// What to run.
     pub plan: &'a Plan,
-    /// The job's scratch; the input is in it already.
+    /// The job's scratch.
     pub directory: &'a Path,
+    /// The input.
+    pub input: &'a Door,
     /// Limits of all passes together.
     pub limits: Limits,
+    /// What the input may be.
+    pub bounds: Bounds,
 }
 
 /// A codec's result, not checked yet.
 #[derive(Debug)]
 pub struct Made {
     /// The output.
-    pub path: PathBuf,
+    pub output: Output,
     /// What ffprobe said about the input; nothing when nobody had to know.
     input_facts: MediaFacts,
     /// What the last pass said.
     said: String,
 }
 
-impl Workshop<'_> {
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.join(name)
+impl Made {
+    /// An output that no codec made.
+    #[must_use]
+    pub fn without_codec(output: Output) -> Self {
+        Self { output, input_facts: MediaFacts::default(), said: String::new() }
     }
+}
 
-    /// Makes the output.
+impl Workshop<'_> {
+    /// Makes the output into `output`.
     ///
     /// # Errors
-    /// When the input is no media, or the codec failed or broke a limit.
-    pub async fn make(&self, reports: &Reporter) -> Result<Made, Cause> {
-        let made = |path, input_facts, said| Made { path, input_facts, said };
+    /// When the input is no media or over a bound, or the codec failed or broke a limit.
+    pub async fn make(&self, mut output: Output, reports: &Reporter) -> Result<Made, Cause> {
         match self.plan.work {
-            Work::Copy => Ok(made(self.path(INPUT_NAME), MediaFacts::default(), String::new())),
+            Work::Copy => Ok(Made::without_codec(output)),
             Work::Probe => {
-                self.describe().await?;
-                Ok(made(self.path(OUTPUT_NAME), MediaFacts::default(), String::new()))
+                self.describe(&output).await?;
+                Ok(Made::without_codec(output))
             }
             Work::Transcode(passes) => {
-                let facts = self.input_facts().await?;
-                let said = self.encode(passes, &facts, reports).await?;
-                Ok(made(self.path(OUTPUT_NAME), facts, said))
+                let input_facts = self.input_facts().await?;
+                let said = self.encode(passes, &input_facts, &mut output, reports).await?;
+                Ok(Made { output, input_facts, said })
             }
         }
     }
@@ -92,12 +89,15 @@ impl Workshop<'_> {
     /// # Errors
     /// When there is none, when it cannot be read, or when it is something else.
     pub async fn check(&self, made: &Made) -> Result<Option<MediaFacts>, Cause> {
-        require_content(&made.path).await?;
+        let bytes = made.output.bytes().map_err(Cause::ScratchFile)?;
+        if bytes == 0 {
+            return Err(Cause::OutputMissing);
+        }
         let facts = match &self.plan.check {
             MediaCheck::Bytes => return Ok(None),
             // Of this preset the output describes the input, and is no media itself.
-            MediaCheck::Document => return self.check_document(&made.path).await.map(Some),
-            MediaCheck::Media(_) => self.output_facts(&made.path).await?,
+            MediaCheck::Document => return self.check_document(made).await.map(Some),
+            MediaCheck::Media(_) => self.output_facts(&made.output, bytes).await?,
         };
         self.plan
             .check
@@ -106,47 +106,68 @@ impl Workshop<'_> {
         Ok(Some(facts))
     }
 
-    async fn check_document(&self, path: &Path) -> Result<MediaFacts, Cause> {
-        let json = tokio::fs::read(path).await.map_err(Cause::ScratchFile)?;
+    async fn check_document(&self, made: &Made) -> Result<MediaFacts, Cause> {
+        let json = read_document(&made.output).await.map_err(Cause::ScratchFile)?;
         let facts = MediaFacts::from_ffprobe_json(&json).map_err(not_media)?;
+        self.require_bounds(&facts)?;
         let checked = self.plan.check.check(&facts, &facts);
         checked.map(|()| facts).map_err(Cause::OutputUnfit)
     }
 
     async fn input_facts(&self) -> Result<MediaFacts, Cause> {
-        let json = self.probe(&self.path(INPUT_NAME)).await.map_err(Cause::of_input_probe)?;
-        MediaFacts::from_ffprobe_json(&json).map_err(not_media)
+        let json = self.probe(self.input, &self.bounds).await.map_err(Cause::of_input_probe)?;
+        let facts = MediaFacts::from_ffprobe_json(&json).map_err(not_media)?;
+        self.require_bounds(&facts)?;
+        Ok(facts)
     }
 
-    async fn output_facts(&self, path: &Path) -> Result<MediaFacts, Cause> {
-        let json = self.probe(path).await.map_err(Cause::of_output_probe)?;
+    fn require_bounds(&self, facts: &MediaFacts) -> Result<(), Cause> {
+        facts.exceeds(&self.bounds).map_or(Ok(()), |exceeded| Err(Cause::InputExceeds(exceeded)))
+    }
+
+    /// The output is untrusted media again: it gets a door and a jail of its own.
+    async fn output_facts(&self, output: &Output, bytes: u64) -> Result<MediaFacts, Cause> {
+        let source = Source::File { file: output.file().clone(), bytes };
+        let door = Door::new(source, DoorLimits::default());
+        let json = self.probe(&door, &Bounds::default()).await.map_err(Cause::of_output_probe)?;
         let unreadable = |error| Cause::OutputUnreadable { said: crate::logs::chain(&error) };
         MediaFacts::from_ffprobe_json(&json).map_err(unreadable)
     }
 
-    async fn probe(&self, path: &Path) -> Result<Vec<u8>, crate::codec::CodecError> {
-        let arguments = local(probe_argv(&Bounds::default()), path);
-        self.ask(&arguments).await
+    async fn probe(&self, door: &Door, bounds: &Bounds) -> Result<Vec<u8>, CodecError> {
+        self.ask(door, &probe_argv(bounds)).await
     }
 
-    async fn ask(&self, arguments: &[String]) -> Result<Vec<u8>, crate::codec::CodecError> {
+    async fn ask(&self, door: &Door, arguments: &[String]) -> Result<Vec<u8>, CodecError> {
         let limits = Limits { wall: PROBE_WALL, stall: PROBE_WALL, ..self.limits.clone() };
-        let program = &self.tools.ffprobe;
-        let run = Run { program, arguments, directory: self.directory, output: None, limits: &limits };
-        let finished = self.tools.codec.capture(&run, valet_preset::FACTS_BYTES_MAX).await?;
+        let run = Run {
+            program: Program::Ffprobe,
+            arguments,
+            input: Some(door),
+            output: None,
+            directory: self.directory,
+            limits: &limits,
+        };
+        let finished = self.tools.codec.capture(run, valet_preset::FACTS_BYTES_MAX).await?;
         Ok(finished.stdout)
     }
 
     /// The preset that stores ffprobe's answer.
-    async fn describe(&self) -> Result<(), Cause> {
+    async fn describe(&self, output: &Output) -> Result<(), Cause> {
         let facts = MediaFacts::default();
         let arguments = self.arguments(0, &facts, None)?;
-        let json = self.ask(&arguments).await.map_err(Cause::of_input_probe)?;
-        tokio::fs::write(self.path(OUTPUT_NAME), json).await.map_err(Cause::ScratchFile)
+        let json = self.ask(self.input, &arguments).await.map_err(Cause::of_input_probe)?;
+        write_document(output, json).await.map_err(Cause::ScratchFile)
     }
 
     /// Runs all passes; returns what the last one said.
-    async fn encode(&self, passes: &[Pass], facts: &MediaFacts, reports: &Reporter) -> Result<String, Cause> {
+    async fn encode(
+        &self,
+        passes: &[Pass],
+        facts: &MediaFacts,
+        output: &mut Output,
+        reports: &Reporter,
+    ) -> Result<String, Cause> {
         let deadline = Instant::now() + self.limits.wall;
         let expected = expected_duration(&self.plan.check, facts);
         let mut said = String::new();
@@ -159,7 +180,9 @@ impl Workshop<'_> {
             scale = scale.next_pass(pass.share_percent);
             let limits =
                 Limits { wall: deadline.saturating_duration_since(Instant::now()), ..self.limits.clone() };
-            said = self.encode_pass(&arguments, &limits, scale, reports).await?;
+            // A pass that only measures gets nothing to write to.
+            let output = if index + 1 == passes.len() { Some(&mut *output) } else { None };
+            said = self.encode_pass(&arguments, &limits, scale, output, reports).await?;
         }
         Ok(said)
     }
@@ -169,12 +192,19 @@ impl Workshop<'_> {
         arguments: &[String],
         limits: &Limits,
         scale: Scale,
+        output: Option<&mut Output>,
         reports: &Reporter,
     ) -> Result<String, Cause> {
-        let (program, output) = (&self.tools.ffmpeg, self.path(OUTPUT_NAME));
-        let run = Run { program, arguments, directory: self.directory, output: Some(&output), limits };
+        let run = Run {
+            program: Program::Ffmpeg,
+            arguments,
+            input: Some(self.input),
+            output,
+            directory: self.directory,
+            limits,
+        };
         let (sender, receiver) = watch::channel(Progress::default());
-        let encoding = self.tools.codec.encode(&run, &sender);
+        let encoding = self.tools.codec.encode(run, &sender);
         let finished = while_telling(encoding, receiver, scale, reports).await;
         Ok(finished.map_err(Cause::of_encode)?.said)
     }
@@ -185,34 +215,14 @@ impl Workshop<'_> {
         facts: &MediaFacts,
         previous: Option<&str>,
     ) -> Result<Vec<String>, Cause> {
-        let (input, output) = (self.path(INPUT_NAME), self.path(OUTPUT_NAME));
         let sources = Sources {
-            output: &output.to_string_lossy(),
+            output: self.tools.codec.level.output_path(),
             threads: self.tools.threads,
             input_facts: facts,
-            bounds: &Bounds::default(),
+            bounds: &self.bounds,
         };
-        let arguments = self.plan.argv(pass, &sources, previous).map_err(Cause::Preset)?;
-        Ok(local(arguments, &input))
+        self.plan.argv(pass, &sources, previous).map_err(Cause::Preset)
     }
-}
-
-/// The same call for a file in scratch: until the jail's door serves the input, it is fetched first.
-fn local(mut arguments: Vec<String>, input: &Path) -> Vec<String> {
-    for argument in &mut arguments {
-        match argument.as_str() {
-            INPUT_URL => *argument = format!("file:{}", input.to_string_lossy()),
-            "http,tcp" => "file,pipe".clone_into(argument),
-            _ => {}
-        }
-    }
-    arguments
-}
-
-/// Limits of a job's codec passes.
-#[must_use]
-pub fn limits(wall: Duration, stall: Duration, output_bytes_max: u64) -> Limits {
-    Limits { wall, stall, output_bytes_max, free_bytes_min: FREE_BYTES_MIN }
 }
 
 /// Length of the output, if progress can be told by it.
@@ -231,11 +241,20 @@ fn not_media(error: valet_preset::FactsError) -> Cause {
     Cause::NotMedia { said: crate::logs::chain(&error) }
 }
 
-async fn require_content(path: &Path) -> Result<(), Cause> {
-    match tokio::fs::metadata(path).await {
-        Ok(file) if file.len() > 0 => Ok(()),
-        Ok(_) => Err(Cause::OutputMissing),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Cause::OutputMissing),
-        Err(error) => Err(Cause::ScratchFile(error)),
-    }
+/// Writes a document of [`valet_preset::FACTS_BYTES_MAX`] bytes at most.
+async fn write_document(output: &Output, json: Vec<u8>) -> std::io::Result<()> {
+    let file = output.file().clone();
+    let write = move || std::os::unix::fs::FileExt::write_all_at(&*file, &json, 0);
+    tokio::task::spawn_blocking(write).await.map_err(std::io::Error::other)?
+}
+
+/// Reads back what [`write_document`] wrote.
+async fn read_document(output: &Output) -> std::io::Result<Vec<u8>> {
+    let file = output.file().clone();
+    let bytes = usize::try_from(output.bytes()?).unwrap_or(usize::MAX).min(valet_preset::FACTS_BYTES_MAX);
+    let read = move || {
+        let mut json = vec![0; bytes];
+        std::os::unix::fs::FileExt::read_exact_at(&*file, &mut json, 0).map(|()| json)
+    };
+    tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other)?
 }

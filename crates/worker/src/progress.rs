@@ -15,6 +15,12 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Highest percentage while the job is not done: check and store are still to come.
 pub const PERCENT_MAX: f64 = 99.0;
 
+/// The phase in which a codec works.
+const CODEC: &str = "codec";
+
+/// The phase between the last picture and a stored output: 100 percent, which is said then, means done.
+pub const FINALISING: &str = "finalising";
+
 /// Where one codec pass lies in the whole.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale {
@@ -45,9 +51,17 @@ impl Scale {
         Some(((percent * 10.0).round() / 10.0).min(PERCENT_MAX))
     }
 
+    /// The codec has seen all of its input, and writes what is left: an index, a header.
+    fn is_finalising(self, progress: &Progress) -> bool {
+        let last = self.from_percent.saturating_add(self.share_percent) >= 100;
+        let whole = self.expected_seconds.zip(progress.out_time);
+        last && (progress.ended || whole.is_some_and(|(seconds, time)| time.as_secs_f64() >= seconds))
+    }
+
     fn told(self, progress: &Progress) -> Told {
+        let phase = if self.is_finalising(progress) { FINALISING } else { CODEC };
         Told {
-            phase: "codec".into(),
+            phase: phase.into(),
             percent: self.percent(progress),
             fps: progress.fps,
             speed: progress.speed,
@@ -107,6 +121,18 @@ mod tests {
         assert_eq!(second.percent(&at(50)), Some(65.0));
         assert_eq!(second.percent(&at(100)), Some(PERCENT_MAX));
         assert_eq!(second.percent(&at(1_000)), Some(PERCENT_MAX));
+    }
+
+    #[test]
+    fn what_follows_the_last_picture_is_a_phase_of_its_own() {
+        let first = Scale::new(Some(100.0)).next_pass(45);
+        assert_eq!(first.told(&at(100)).phase.as_str(), CODEC, "another pass follows");
+        let last = first.next_pass(55);
+        assert_eq!(last.told(&at(99)).phase.as_str(), CODEC);
+        assert_eq!(last.told(&at(100)).phase.as_str(), FINALISING);
+        let unknown = Scale::new(None).next_pass(100);
+        assert_eq!(unknown.told(&at(100)).phase.as_str(), CODEC);
+        assert_eq!(unknown.told(&Progress { ended: true, ..at(1) }).phase.as_str(), FINALISING);
     }
 
     #[test]

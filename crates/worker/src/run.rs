@@ -1,6 +1,5 @@
 //! The daemon: sets up what all jobs share, runs the slots, stops when told to.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,20 +7,17 @@ use tokio::task::JoinSet;
 use valet_blob::http;
 use valet_broker::{ConnectError, FeedOptions, Purpose, Session};
 
-use crate::codec::{Codec, CodecError, Limits, Run};
 use crate::config::Config;
 use crate::job::Worker;
 use crate::logs::chain;
 use crate::media::Tools;
-use crate::scratch::{Scratch, ScratchError};
+use crate::scratch::Scratch;
 use crate::slot::Slot;
 use crate::stop::{Phase, Signals, Stop, stop};
+use crate::walls::Walls;
 
 /// Pause between two tries to reach the broker at start, on top of the broker crate's own.
 const CONNECT_INTERVAL: Duration = Duration::from_secs(5);
-
-/// The worker's own binary, by a name that stays right when the file is replaced while it runs.
-const SELF: &str = "/proc/self/exe";
 
 /// Why the worker ended, other than by being told to.
 #[derive(Debug, thiserror::Error)]
@@ -29,18 +25,9 @@ pub enum RunError {
     /// No signal handlers.
     #[error("cannot listen for signals")]
     Signals(#[source] std::io::Error),
-    /// No scratch.
-    #[error("cannot set up scratch")]
-    Scratch(#[source] ScratchError),
-    /// ffmpeg does not run.
-    #[error("cannot run {}", program.display())]
-    Codec {
-        /// The program.
-        program: PathBuf,
-        /// What went wrong.
-        #[source]
-        cause: CodecError,
-    },
+    /// The process that makes jails is gone, and cannot be had again: its maker is walled in by now.
+    #[error("the process that makes jails has ended")]
+    Jailer,
     /// No HTTPS.
     #[error("cannot reach storage")]
     Client(#[source] http::ClientError),
@@ -55,20 +42,20 @@ impl RunError {
     pub fn advice(&self) -> String {
         match self {
             Self::Signals(_) => "see what limits this process".to_owned(),
-            Self::Scratch(cause) => cause.advice().to_owned(),
-            Self::Codec { .. } => "install ffmpeg, or set worker.ffmpeg and worker.ffprobe".to_owned(),
+            Self::Jailer => {
+                "start the worker again; the log says what ended it, most often a lack of memory".to_owned()
+            }
             Self::Client(cause) => cause.advice().to_owned(),
             Self::Connect(cause) => cause.advice(),
         }
     }
 
-    /// The process's exit code: 64 what settings can mend, 69 the broker, 70 the rest.
+    /// The process's exit code: 69 the broker, 70 the rest.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Scratch(_) | Self::Codec { .. } => 64,
             Self::Connect(_) => 69,
-            Self::Signals(_) | Self::Client(_) => 70,
+            Self::Signals(_) | Self::Client(_) | Self::Jailer => 70,
         }
     }
 }
@@ -77,29 +64,31 @@ impl RunError {
 ///
 /// # Errors
 /// [`RunError`] when it cannot start.
-pub async fn run(config: Config) -> Result<(), RunError> {
+pub async fn run(config: Config, scratch: Scratch, walls: Walls) -> Result<(), RunError> {
     let signals = Signals::listen().map_err(RunError::Signals)?;
     let (stopper, stop) = stop();
     let grace = config.grace;
     tokio::spawn(async move { signals.drive(&stopper, grace).await });
 
-    let scratch = Scratch::open(&config.scratch).map_err(RunError::Scratch)?;
-    let worker = Arc::new(set_up(&config, scratch).await?);
+    let jailer = walls.codec.jailer.clone();
+    let worker = Arc::new(set_up(&config, scratch, walls)?);
     let Some(session) = connect(&config, &stop).await? else { return Ok(()) };
     log_start(&config, &worker);
 
-    run_slots(&config, &worker, &session, &stop).await;
+    let ended = tokio::select! {
+        () = run_slots(&config, &worker, &session, &stop) => Ok(()),
+        // Its jobs go back to the queue as their slots are dropped.
+        () = jailer.ended() => Err(RunError::Jailer),
+    };
     session.close().await;
     tracing::info!("ended");
-    Ok(())
+    ended
 }
 
-async fn set_up(config: &Config, scratch: Scratch) -> Result<Worker, RunError> {
-    let codec = Codec::new(SELF.into());
-    let codec_version = version(&codec, &config.ffmpeg, scratch.directory()).await?;
-    version(&codec, &config.ffprobe, scratch.directory()).await?;
+fn set_up(config: &Config, scratch: Scratch, walls: Walls) -> Result<Worker, RunError> {
     let client =
         http::Client::new(http::Egress::new(config.grants.hosts.clone())).map_err(RunError::Client)?;
+    let tools = Tools { codec: walls.codec.clone(), threads: threads(config.slots) };
     Ok(Worker {
         name: config.name.as_str().into(),
         publishers: config.publishers.clone(),
@@ -107,13 +96,8 @@ async fn set_up(config: &Config, scratch: Scratch) -> Result<Worker, RunError> {
         limits: config.limits.clone(),
         client,
         scratch,
-        tools: Tools {
-            codec,
-            ffmpeg: config.ffmpeg.clone(),
-            ffprobe: config.ffprobe.clone(),
-            threads: threads(config.slots),
-        },
-        codec_version,
+        tools,
+        walls,
     })
 }
 
@@ -121,22 +105,6 @@ async fn set_up(config: &Config, scratch: Scratch) -> Result<Worker, RunError> {
 fn threads(slots: usize) -> u32 {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     u32::try_from(processors / slots.max(1)).unwrap_or(u32::MAX).max(1)
-}
-
-/// `ffmpeg 5.1.9`: proves that the program runs at all, with its libraries and within our limits.
-async fn version(codec: &Codec, program: &Path, directory: &Path) -> Result<String, RunError> {
-    let second = Duration::from_secs(1);
-    let limits = Limits { wall: 10 * second, stall: 10 * second, output_bytes_max: 0, free_bytes_min: 0 };
-    let arguments = ["-version".to_owned()];
-    let run = Run { program, arguments: &arguments, directory, output: None, limits: &limits };
-    let failed = |cause| RunError::Codec { program: program.to_owned(), cause };
-    let finished = codec.capture(&run, 64 * 1024).await.map_err(failed)?;
-    let said = String::from_utf8_lossy(&finished.stdout).into_owned();
-    let words: Vec<&str> = said.split_whitespace().take(3).collect();
-    match words.as_slice() {
-        [name, "version", version] => Ok(format!("{name} {version}")),
-        _ => Ok("ffmpeg of an unknown version".to_owned()),
-    }
 }
 
 /// Connects, for as long as it takes while the broker is only away; nothing when told to stop meanwhile.
@@ -175,7 +143,9 @@ fn log_start(config: &Config, worker: &Worker) {
         slots = config.slots,
         threads = worker.tools.threads,
         scratch = %worker.scratch.directory().display(),
-        codec = worker.codec_version,
+        codec = worker.walls.codec_version,
+        jail = %worker.walls.codec.level,
+        attempts_refused = worker.walls.attempts,
         wall_seconds_max = config.limits.wall_seconds_max,
         "taking jobs"
     );

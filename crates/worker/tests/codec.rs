@@ -1,285 +1,262 @@
-//! The codec module against real processes: ffmpeg, and scripts that misbehave on purpose.
-//! Each run goes through the launcher of the built binary, as in production.
+//! The codec module against real processes: ffmpeg in real jails, at both levels, and what it may not do there.
+//! Each jail is made by the built binary, as in production.
 #![allow(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use valet_testkit::{process::find_program, wait_for};
-use valet_worker::codec::{Breach, Codec, CodecError, Finished, Limits, Progress, Run, SAID_BYTES_MAX};
+use valet_jail::{Jailer, Level, Output, Root};
+use valet_preset::INPUT_URL;
+use valet_testkit::{process::find_program, wait_for, workspace};
+use valet_worker::codec::{
+    Breach, Codec, CodecError, Finished, Limits, Program, Progress, Run, SAID_BYTES_MAX,
+};
+use valet_worker::door::{Door, DoorLimits, Source};
 
 /// Far above what any run here takes, and far below a hang.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-const KIB: u64 = 1024;
-const MIB: u64 = 1024 * KIB;
+const MIB: u64 = 1024 * 1024;
+
+/// A picture a 25th of a second, without end.
+const ENDLESS: &str = "-f lavfi -i testsrc=size=320x180:rate=25";
 
 struct Bench {
     directory: tempfile::TempDir,
     codec: Codec,
     limits: Limits,
+    input: Door,
 }
 
 impl Bench {
+    /// Whose input is no media.
     fn new() -> Self {
-        let limits =
-            Limits { wall: PATIENCE, stall: PATIENCE, output_bytes_max: 10 * MIB, free_bytes_min: 0 };
-        let codec = Codec::new(env!("CARGO_BIN_EXE_valet-worker").into());
-        Self { directory: tempfile::tempdir().unwrap(), codec, limits }
+        Self::at(Level::L1, b"#!/bin/sh\necho not media\n")
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+    fn at(level: Level, input: &[u8]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let jailer = Jailer::start_with(Path::new(env!("CARGO_BIN_EXE_valet-worker"))).unwrap();
+        let programs = [("ffmpeg", find("ffmpeg")), ("ffprobe", find("ffprobe"))];
+        let named = [0, 1].map(|at| (programs[at].0, programs[at].1.as_path()));
+        let root = Root::prepare(&roots(), &named).unwrap();
+        let codec = Codec { jailer, root: Arc::new(root), level };
+        let limits = Limits {
+            wall: PATIENCE,
+            stall: PATIENCE,
+            cpu_seconds_max: 60,
+            memory_bytes_max: 1 << 30,
+            output_bytes_max: 10 * MIB,
+            frames_max: 1_000_000,
+            free_bytes_min: 0,
+        };
+        let path = directory.path().join("input");
+        std::fs::write(&path, input).unwrap();
+        let (file, bytes) = (Arc::new(std::fs::File::open(path).unwrap()), input.len() as u64);
+        let input = Door::new(Source::File { file, bytes }, DoorLimits::default());
+        Self { directory, codec, limits, input }
     }
 
-    /// A program that does what the shell lines say.
-    fn script(&self, lines: &str) -> PathBuf {
-        let path = self.path("script");
-        std::fs::write(&path, format!("#!/bin/sh\n{lines}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
-        path
-    }
-
-    async fn encode(&self, program: &Path, arguments: &[&str]) -> (Result<Finished, CodecError>, Progress) {
+    /// Runs ffmpeg; `OUTPUT` in `line` is its output file.
+    async fn encode(&self, line: &str) -> (Result<Finished, CodecError>, Progress, Output) {
         let (sender, receiver) = watch::channel(Progress::default());
-        let arguments = arguments.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let output = self.path("output");
+        let mut output = Output::create(self.directory.path()).unwrap();
+        let arguments = self.arguments(&format!("-nostdin -hide_banner -y {line}"));
         let run = Run {
-            program,
+            program: Program::Ffmpeg,
             arguments: &arguments,
+            input: Some(&self.input),
+            output: Some(&mut output),
             directory: self.directory.path(),
-            output: Some(&output),
             limits: &self.limits,
         };
-        let result = self.codec.encode(&run, &sender).await;
+        let result = self.codec.encode(run, &sender).await;
         let last = *receiver.borrow();
-        (result, last)
+        (result, last, output)
     }
 
-    async fn capture(
-        &self,
-        program: &Path,
-        arguments: &[&str],
-        bytes_max: usize,
-    ) -> Result<Finished, CodecError> {
-        let arguments = arguments.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let directory = self.directory.path();
-        let run = Run { program, arguments: &arguments, directory, output: None, limits: &self.limits };
-        self.codec.capture(&run, bytes_max).await
+    async fn capture(&self, line: &str, bytes_max: usize) -> Result<Finished, CodecError> {
+        let arguments = self.arguments(line);
+        let run = Run {
+            program: Program::Ffprobe,
+            arguments: &arguments,
+            input: None,
+            output: None,
+            directory: self.directory.path(),
+            limits: &self.limits,
+        };
+        self.codec.capture(run, bytes_max).await
     }
 
-    /// The process group that a script noted with `echo $$ > group`.
-    fn group(&self) -> i32 {
-        wait_for("the script's process id", PATIENCE, || {
-            let text = std::fs::read_to_string(self.path("group")).map_err(|error| error.to_string())?;
-            text.trim().parse::<i32>().map_err(|error| format!("{error} in {text:?}"))
-        })
+    fn arguments(&self, line: &str) -> Vec<String> {
+        let output = format!("file:{}", self.codec.level.output_path());
+        line.split(' ').map(|word| word.replace("OUTPUT", &output)).collect()
+    }
+
+    async fn breach(&self, line: &str) -> Breach {
+        match self.encode(line).await.0 {
+            Err(CodecError::Breach { breach, .. }) => breach,
+            other => panic!("{other:?}"),
+        }
     }
 }
 
-/// Living processes of a group; those that only wait to be reaped are dead.
-fn living(group: i32) -> Vec<String> {
+fn find(name: &str) -> PathBuf {
+    find_program(name).expect("ffmpeg is installed")
+}
+
+/// One for all tests: it is built once.
+fn roots() -> PathBuf {
+    workspace::program_folder().join("roots")
+}
+
+/// Living processes with `mark` in their command line.
+fn living(mark: &str) -> Vec<String> {
     let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-    let stats = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
-    stats
-        .filter(|stat| {
-            let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-            fields.get(2) == Some(&group.to_string().as_str()) && fields.first() != Some(&"Z")
-        })
-        .collect()
+    let lines = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok());
+    lines.filter(|line| line.contains(mark)).collect()
 }
 
-fn assert_gone(group: i32) {
-    wait_for("the codec's processes to be gone", PATIENCE, || match living(group) {
+#[tokio::test]
+async fn a_file_that_is_no_media_fails_with_ffmpegs_own_words() {
+    let bench = Bench::new();
+    let (result, ..) = bench.encode(&format!("-v error -i {INPUT_URL} -f null -")).await;
+    let Err(CodecError::Exit { program, said, .. }) = result else { panic!("{result:?}") };
+    assert_eq!(program, "ffmpeg");
+    assert!(said.contains("Invalid data found when processing input"), "{said}");
+}
+
+#[tokio::test]
+async fn progress_of_a_real_run_is_read_to_its_end_at_both_levels() {
+    for level in [Level::L1, Level::L2] {
+        let bench = Bench::at(level, b"none");
+        let line = "-v error -progress pipe:1 -f lavfi -i testsrc=duration=2:rate=25 -f mp4 -movflags +faststart OUTPUT";
+        let (result, last, output) = bench.encode(line).await;
+        result.unwrap();
+        assert!(last.ended, "{level}: {last:?}");
+        assert_eq!((last.frame, last.out_time.map(|time| time.as_secs())), (50, Some(2)), "{level}");
+        assert!(output.bytes().unwrap() > 1_000, "{level}: nothing was written");
+    }
+}
+
+#[tokio::test]
+async fn the_wall_limit_ends_a_run() {
+    let mut bench = Bench::new();
+    bench.limits.wall = Duration::from_secs(1);
+    let started = Instant::now();
+    let line = format!("-v error -progress pipe:1 -re {ENDLESS} -metadata comment=wall-limit-mark -f null -");
+    assert_eq!(bench.breach(&line).await, Breach::Wall);
+    assert!(started.elapsed() < PATIENCE, "took {:?}", started.elapsed());
+    assert_eq!(living("wall-limit-mark"), [""; 0], "it is gone when the error is there");
+}
+
+#[tokio::test]
+async fn a_codec_that_shows_no_sign_of_life_is_ended() {
+    let mut bench = Bench::new();
+    bench.limits.stall = Duration::from_secs(1);
+    // Without -progress, without an output: it works, and nobody can see it.
+    assert_eq!(bench.breach(&format!("-v error -re {ENDLESS} -f null -")).await, Breach::Stall);
+}
+
+#[tokio::test]
+async fn a_codec_that_works_quietly_is_not_ended() {
+    let mut bench = Bench::new();
+    bench.limits.stall = Duration::from_secs(1);
+    let line = "-v error -re -f lavfi -i testsrc=duration=3 -c:v rawvideo -flush_packets 1 -f nut OUTPUT";
+    bench.limits.output_bytes_max = 1_000 * MIB;
+    bench.encode(line).await.0.unwrap();
+}
+
+#[tokio::test]
+async fn a_run_that_is_given_up_leaves_no_process() {
+    let bench = Bench::new();
+    let line = format!("-v error {ENDLESS} -metadata comment=given-up-mark -f null -");
+    let seen = tokio::task::spawn_blocking(|| {
+        wait_for("the codec to run", PATIENCE, || {
+            if living("given-up-mark").is_empty() { Err("none") } else { Ok(()) }
+        });
+    });
+    tokio::select! {
+        (result, ..) = bench.encode(&line) => panic!("it ended by itself: {result:?}"),
+        seen = seen => seen.unwrap(),
+    }
+    wait_for("the codec to be gone", PATIENCE, || match living("given-up-mark") {
         left if left.is_empty() => Ok(()),
         left => Err(format!("{left:?}")),
     });
 }
 
-fn ffmpeg() -> PathBuf {
-    find_program("ffmpeg").expect("ffmpeg is installed")
-}
-
-/// A script that has children, one of them deaf to anything but SIGKILL, and never ends.
-const FAMILY: &str = "echo $$ > group; (trap '' TERM; sleep 1000; sleep 1000) & sleep 1000 & sleep 1000";
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_is_no_media_fails_with_ffmpegs_own_words() {
-    let bench = Bench::new();
-    std::fs::write(bench.path("input"), b"#!/bin/sh\necho not media\n").unwrap();
-    let (result, _) =
-        bench.encode(&ffmpeg(), &["-nostdin", "-v", "error", "-i", "input", "-f", "null", "-"]).await;
-    let Err(CodecError::Exit { program, code, said }) = result else { panic!("{result:?}") };
-    assert_eq!((program.as_str(), code), ("ffmpeg", 1));
-    assert!(said.contains("Invalid data found when processing input"), "{said}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn progress_of_a_real_run_is_read_to_its_end() {
-    let bench = Bench::new();
-    let line = "-nostdin -v error -progress pipe:1 -f lavfi -i testsrc=duration=2:rate=25 -f null -";
-    let (result, last) = bench.encode(&ffmpeg(), &line.split(' ').collect::<Vec<_>>()).await;
-    result.unwrap();
-    assert!(last.ended, "{last:?}");
-    assert_eq!(last.frame, 50);
-    assert_eq!(last.out_time.map(|time| time.as_secs()), Some(2));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_wall_limit_leaves_no_process_of_the_group() {
-    let mut bench = Bench::new();
-    bench.limits.wall = Duration::from_secs(1);
-    let script = bench.script(FAMILY);
-    let started = Instant::now();
-    let (result, _) = bench.encode(&script, &[]).await;
-    assert!(matches!(result, Err(CodecError::Breach { breach: Breach::Wall, .. })), "{result:?}");
-    assert!(started.elapsed() < Duration::from_secs(4), "took {:?}", started.elapsed());
-    assert_gone(bench.group());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_codec_that_does_nothing_is_stopped_by_the_stall_limit() {
-    let mut bench = Bench::new();
-    bench.limits.stall = Duration::from_secs(1);
-    let script = bench.script(FAMILY);
-    let (result, _) = bench.encode(&script, &[]).await;
-    assert!(matches!(result, Err(CodecError::Breach { breach: Breach::Stall, .. })), "{result:?}");
-    assert!(result.unwrap_err().to_string().contains("nothing for 1 s"));
-    assert_gone(bench.group());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_codec_that_works_quietly_is_not_stopped() {
-    let mut bench = Bench::new();
-    bench.limits.stall = Duration::from_secs(1);
-    // Longer than the stall limit, with a sign of life within it: one more byte of output each time.
-    let script = bench.script("for i in 1 2 3 4 5 6; do printf x >> output; sleep 0.4; done");
-    let (result, _) = bench.encode(&script, &[]).await;
-    result.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_is_given_up_leaves_no_process() {
-    let bench = Bench::new();
-    let script = bench.script(FAMILY);
-    let group = tokio::select! {
-        (result, _) = bench.encode(&script, &[]) => panic!("it ended by itself: {result:?}"),
-        group = async { tokio::task::spawn_blocking({
-            let path = bench.path("group");
-            move || wait_for("the script to start", PATIENCE, || std::fs::read_to_string(&path).is_ok_and(|text| !text.is_empty()))
-        }).await.map(|_| bench.group()) } => group.unwrap(),
-    };
-    assert_gone(group);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn descendants_that_outlive_a_good_end_are_killed() {
-    let bench = Bench::new();
-    let script = bench.script("echo $$ > group; sleep 1000 & exit 0");
-    let started = Instant::now();
-    let (result, _) = bench.encode(&script, &[]).await;
-    result.unwrap();
-    assert!(started.elapsed() < Duration::from_secs(5), "waited for a pipe that a descendant held");
-    assert_gone(bench.group());
-}
-
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_flood_on_stderr_neither_blocks_nor_fills_memory() {
     let bench = Bench::new();
-    let script = bench.script("head -c 50000000 /dev/zero >&2; echo the reason >&2; exit 3");
-    let (result, _) = bench.encode(&script, &[]).await;
-    let Err(CodecError::Exit { code: 3, said, .. }) = result else { panic!("{result:?}") };
-    assert!(said.ends_with("the reason"), "{said}");
-    assert!(said.len() < 16 * 1024 && !said.contains('\0'), "{} bytes", said.len());
-    let script = bench.script("head -c 50000000 /dev/zero >&2");
-    let (result, _) = bench.encode(&script, &[]).await;
-    assert_eq!(result.unwrap().said.len(), SAID_BYTES_MAX);
+    let line = "-v trace -f lavfi -i testsrc=duration=20:size=64x64 -f null -";
+    let finished = bench.encode(line).await.0.unwrap();
+    assert_eq!(finished.said.len(), SAID_BYTES_MAX);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_output_over_the_limit_stops_the_codec() {
+#[tokio::test]
+async fn an_output_over_the_limit_ends_a_run() {
     let bench = Bench::new();
-    let script = bench.script("echo $$ > group; head -c 11000000 /dev/zero > output; sleep 1000");
-    let (result, _) = bench.encode(&script, &[]).await;
-    assert!(matches!(result, Err(CodecError::Breach { breach: Breach::OutputBytes, .. })), "{result:?}");
-    assert_gone(bench.group());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_kernel_stops_an_output_that_grows_faster_than_the_watch_looks() {
-    let bench = Bench::new();
-    let script = bench.script("exec head -c 10000000000 /dev/zero > output");
-    let (result, _) = bench.encode(&script, &[]).await;
-    assert!(matches!(result, Err(CodecError::Breach { breach: Breach::OutputBytes, .. })), "{result:?}");
-    let bytes = std::fs::metadata(bench.path("output")).unwrap().len();
+    let line = "-v error -f lavfi -i testsrc=size=1920x1080 -c:v rawvideo -f nut OUTPUT";
+    let (result, _, output) = bench.encode(line).await;
+    let Err(CodecError::Breach { breach, .. }) = result else { panic!("{result:?}") };
+    assert_eq!(breach, Breach::OutputBytes);
+    let bytes = output.bytes().unwrap();
     assert!(bytes <= bench.limits.output_bytes_max + 64 * MIB, "{bytes} bytes were written");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_codec_sees_nothing_of_the_workers_environment() {
-    let bench = Bench::new();
-    assert!(std::env::var_os("PATH").is_some(), "this process has an environment to inherit");
-    let environment = find_program("env").expect("env is installed");
-    let finished = bench.capture(&environment, &[], 10_000).await.unwrap();
-    let names: Vec<String> = String::from_utf8(finished.stdout)
-        .unwrap()
-        .lines()
-        .filter_map(|line| Some(line.split_once('=')?.0.to_owned()))
-        .collect();
-    assert_eq!(names, ["LC_ALL", "MALLOC_ARENA_MAX"]);
+#[tokio::test]
+async fn too_many_pictures_end_a_run() {
+    let mut bench = Bench::new();
+    bench.limits.frames_max = 30;
+    assert_eq!(
+        bench.breach(&format!("-v error -progress pipe:1 -stats_period 0.1 -re {ENDLESS} -f null -")).await,
+        Breach::Frames
+    );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_codec_runs_within_the_kernels_own_limits() {
-    let bench = Bench::new();
-    let script = bench.script("ulimit -c; ulimit -n; ulimit -s; ulimit -d");
-    let finished = bench.capture(&script, &[], 10_000).await.unwrap();
-    let said = String::from_utf8(finished.stdout).unwrap();
-    // Cores, open files, stack in KiB, data in KiB.
-    assert_eq!(said.split_whitespace().collect::<Vec<_>>(), ["0", "64", "1024", "4194304"]);
+#[tokio::test]
+async fn used_up_processor_time_ends_a_run_at_both_levels() {
+    for level in [Level::L1, Level::L2] {
+        let mut bench = Bench::at(level, b"none");
+        bench.limits.cpu_seconds_max = 1;
+        let line =
+            "-v error -progress pipe:1 -f lavfi -i testsrc2=size=1920x1080 -vf gblur=sigma=20 -f null -";
+        assert_eq!(bench.breach(line).await, Breach::Cpu, "{level}");
+    }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_codec_inherits_no_open_file_of_the_worker() {
-    let bench = Bench::new();
-    let _open = std::fs::File::create(bench.path("kept-open-by-the-worker")).unwrap();
-    let list = find_program("ls").expect("ls is installed");
-    let finished = bench.capture(&list, &["-l", "/proc/self/fd"], 10_000).await.unwrap();
-    let files = String::from_utf8(finished.stdout).unwrap();
-    assert!(files.contains("0 -> /dev/null") && !files.contains("kept-open-by-the-worker"), "{files}");
+#[tokio::test]
+async fn refused_memory_is_told_as_such() {
+    let mut bench = Bench::new();
+    bench.limits.memory_bytes_max = 96 * MIB;
+    let line = "-v error -f lavfi -i testsrc=size=3840x2160:duration=2 -c:v libx264 -threads 4 -f mp4 OUTPUT";
+    assert_eq!(bench.breach(line).await, Breach::Memory);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
+async fn asking_the_door_for_anything_else_ends_a_run_at_both_levels() {
+    for level in [Level::L1, Level::L2] {
+        let bench = Bench::at(level, b"none");
+        let (result, ..) = bench.encode("-v error -i http://127.0.0.1/other?secret -f null -").await;
+        let Err(CodecError::Violation { asked, .. }) = result else { panic!("{level}: {result:?}") };
+        assert!(asked.contains("/other"), "{level}: {asked}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_over_its_limit_is_refused() {
     let bench = Bench::new();
-    let script = bench.script("head -c 1000000 /dev/zero");
-    let result = bench.capture(&script, &[], 1_000).await;
+    let result = bench.capture("-v error -codecs", 1_000).await;
     assert!(matches!(result, Err(CodecError::Answer { bytes_max: 1_000, .. })), "{result:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_program_that_is_not_there_is_the_workers_fault() {
-    let bench = Bench::new();
-    let result = bench.capture(Path::new("/no/such/program"), &[], 1_000).await;
-    let Err(CodecError::Start { cause, .. }) = result else { panic!("{result:?}") };
-    assert!(cause.to_string().contains("No such file"), "{cause}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_signal_is_told_apart_from_an_exit() {
-    let bench = Bench::new();
-    let script = bench.script("echo dying >&2; kill -SEGV $$");
-    let (result, _) = bench.encode(&script, &[]).await;
-    let Err(CodecError::Signal { signal: 11, said, .. }) = result else { panic!("{result:?}") };
-    assert_eq!(said, "dying");
-}
-
-#[test]
-fn the_launcher_refuses_what_the_worker_did_not_start() {
-    let launcher = valet_testkit::Program::new(env!("CARGO_BIN_EXE_valet-worker"));
-    let finished = launcher.args(["__codec", "1", "0", "0", "1", "/bin/true"]).run(PATIENCE);
-    assert!(finished.stderr.contains("the worker is gone"), "{}", finished.stderr);
-    finished.expect_code(126);
+#[tokio::test]
+async fn the_makers_of_jails_refuse_what_no_worker_started() {
+    let finished = valet_testkit::Program::new(env!("CARGO_BIN_EXE_valet-worker"))
+        .arg(valet_jail::ZYGOTE_WORD)
+        .run(PATIENCE);
+    assert_ne!(finished.code, Some(0), "{finished:?}");
 }

@@ -1,27 +1,31 @@
 //! Why a run of the codec gave no result, and how that is read from the way it ended.
 
-use std::path::Path;
-use std::process::ExitStatus;
+use std::io;
+use std::sync::Arc;
 
-use super::{Breach, EXIT_LAUNCH, Limits, Run, escape, excerpt};
+use valet_blob::StorageError;
+use valet_jail::{Exit, JailError};
+
+use super::{Breach, Limits, Run, excerpt, used_up};
+use crate::door::Trip;
 
 /// Why a run gave no result.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
-    /// The program could not be started, here and now; the media is not to blame.
+    /// The jail could not be made, here and now; the media is not to blame.
     #[error("cannot start {program}")]
     Start {
         /// What was started.
-        program: String,
-        /// What the system or the launcher said.
+        program: &'static str,
+        /// What the jail said.
         #[source]
-        cause: std::io::Error,
+        cause: JailError,
     },
     /// The program gave up.
     #[error("{program} ended with exit code {code}: {said}")]
     Exit {
         /// What ran.
-        program: String,
+        program: &'static str,
         /// Its exit code.
         code: i32,
         /// Its last words, escaped.
@@ -31,7 +35,7 @@ pub enum CodecError {
     #[error("{program} was ended by signal {signal}: {said}")]
     Signal {
         /// What ran.
-        program: String,
+        program: &'static str,
         /// The signal's number.
         signal: i32,
         /// Its last words, escaped.
@@ -41,17 +45,41 @@ pub enum CodecError {
     #[error("{program} was stopped: {}", describe(.breach, .limits))]
     Breach {
         /// What ran.
-        program: String,
+        program: &'static str,
         /// The limit that it broke.
         breach: Breach,
         /// All its limits.
-        limits: Limits,
+        limits: Box<Limits>,
     },
+    /// It asked the door for what is not its input.
+    #[error("{program} was stopped: it asked its input door for {asked} ({rule})")]
+    Violation {
+        /// What ran.
+        program: &'static str,
+        /// The rule that it broke.
+        rule: &'static str,
+        /// What it asked for, escaped.
+        asked: String,
+    },
+    /// It asked the kernel for what no codec needs, and the kernel killed it.
+    #[error("{program} was killed: it made a system call that only an exploit makes; it said: {said}")]
+    Forbidden {
+        /// What ran.
+        program: &'static str,
+        /// Its last words, escaped.
+        said: String,
+    },
+    /// Its input could not be read from storage.
+    #[error(transparent)]
+    Storage(Arc<StorageError>),
+    /// Its input could not be read from scratch.
+    #[error("cannot read a file in scratch")]
+    File(#[source] Arc<io::Error>),
     /// It wrote more to its standard output than was asked for.
     #[error("{program} answered with more than {bytes_max} bytes")]
     Answer {
         /// What ran.
-        program: String,
+        program: &'static str,
         /// The limit.
         bytes_max: usize,
     },
@@ -61,40 +89,79 @@ fn describe(breach: &Breach, limits: &Limits) -> String {
     match breach {
         Breach::Wall => format!("it ran longer than its limit of {} s", limits.wall.as_secs()),
         Breach::Stall => format!("it read, wrote and reported nothing for {} s", limits.stall.as_secs()),
+        Breach::Cpu => format!("it used more than {} processor seconds", limits.cpu_seconds_max),
+        Breach::Memory => format!("it asked for more than {} bytes of memory", limits.memory_bytes_max),
         Breach::OutputBytes => format!("its output grew over {} bytes", limits.output_bytes_max),
+        Breach::Frames => format!("it wrote more than {} pictures", limits.frames_max),
         Breach::ScratchFull => format!("scratch has less than {} bytes free", limits.free_bytes_min),
     }
 }
 
-/// A program's file name, safe on a terminal.
-pub(super) fn name(program: &Path) -> String {
-    escape(&program.file_name().unwrap_or(program.as_os_str()).to_string_lossy())
+/// How a run came to its end.
+#[derive(Debug)]
+pub(super) enum End {
+    /// By itself, or by a signal.
+    Exit(Exit),
+    /// We killed it for a limit.
+    Breach(Breach),
+    /// We killed it for what its door met.
+    Trip(Trip),
+    /// Nobody can tell: the launcher is gone.
+    Lost(JailError),
 }
 
 /// Turns how a run ended into what it means.
-pub(super) fn judge(
-    run: &Run<'_>,
-    ended: Result<std::io::Result<ExitStatus>, Breach>,
-    said: &str,
-) -> Result<(), CodecError> {
-    use std::os::unix::process::ExitStatusExt as _;
-    let program = name(run.program);
-    let breach = |breach| CodecError::Breach { program: program.clone(), breach, limits: run.limits.clone() };
-    let status =
-        ended.map_err(breach)?.map_err(|cause| CodecError::Start { program: program.clone(), cause })?;
-    let said = excerpt(said);
-    match (status.code(), status.signal()) {
-        (Some(0), _) => Ok(()),
-        (Some(code), _) if code == i32::from(EXIT_LAUNCH) => {
-            Err(CodecError::Start { program, cause: std::io::Error::other(said) })
+pub(super) fn judge(run: &Run<'_>, end: End, said: &str) -> Result<(), CodecError> {
+    let program = run.program.name();
+    let breach = |breach| CodecError::Breach { program, breach, limits: Box::new(run.limits.clone()) };
+    match end {
+        End::Exit(exit) => judge_exit(run, &exit, said, breach),
+        End::Breach(broken) => Err(breach(broken)),
+        End::Trip(Trip::Violation(violation)) => {
+            Err(CodecError::Violation { program, rule: violation.rule, asked: violation.asked })
         }
-        (Some(code), _) => Err(CodecError::Exit { program, code, said }),
-        // The kernel's own file and processor limits, set a little above ours.
-        (None, Some(SIGXFSZ)) => Err(breach(Breach::OutputBytes)),
-        (None, Some(SIGXCPU)) => Err(breach(Breach::Wall)),
-        (None, signal) => Err(CodecError::Signal { program, signal: signal.unwrap_or_default(), said }),
+        End::Trip(Trip::Storage(error)) => Err(CodecError::Storage(error)),
+        End::Trip(Trip::File(error)) => Err(CodecError::File(error)),
+        End::Lost(cause) => Err(CodecError::Start { program, cause }),
     }
 }
 
+fn judge_exit(
+    run: &Run<'_>,
+    exit: &Exit,
+    said: &str,
+    breach: impl Fn(Breach) -> CodecError,
+) -> Result<(), CodecError> {
+    let program = run.program.name();
+    let full = || {
+        run.output
+            .as_deref()
+            .is_some_and(|output| output.bytes().is_ok_and(|bytes| bytes > run.limits.output_bytes_max))
+    };
+    match exit.end {
+        valet_jail::End::Code(0) if !full() => Ok(()),
+        // The kernel's own file limit, a little above ours.
+        valet_jail::End::Code(_) if full() => Err(breach(Breach::OutputBytes)),
+        valet_jail::End::Code(_) if is_out_of_memory(said) => Err(breach(Breach::Memory)),
+        valet_jail::End::Code(code) => Err(CodecError::Exit { program, code, said: excerpt(said) }),
+        valet_jail::End::Signal(SIGXFSZ) => Err(breach(Breach::OutputBytes)),
+        valet_jail::End::Signal(SIGXCPU) => Err(breach(Breach::Cpu)),
+        valet_jail::End::Signal(SIGKILL) if used_up(exit, run.limits) => Err(breach(Breach::Cpu)),
+        valet_jail::End::Signal(SIGSYS) => Err(CodecError::Forbidden { program, said: excerpt(said) }),
+        // A library that does not look at what it is given crashes where another says so.
+        valet_jail::End::Signal(_) if is_out_of_memory(said) => Err(breach(Breach::Memory)),
+        valet_jail::End::Signal(signal) => Err(CodecError::Signal { program, signal, said: excerpt(said) }),
+    }
+}
+
+/// How ffmpeg and its libraries say that memory was refused to them.
+fn is_out_of_memory(said: &str) -> bool {
+    ["Cannot allocate memory", "bad_alloc", "malloc of size", "out of memory"]
+        .iter()
+        .any(|sign| said.contains(sign))
+}
+
+const SIGKILL: i32 = rustix::process::Signal::KILL.as_raw();
+const SIGSYS: i32 = rustix::process::Signal::SYS.as_raw();
 const SIGXCPU: i32 = rustix::process::Signal::XCPU.as_raw();
 const SIGXFSZ: i32 = rustix::process::Signal::XFSZ.as_raw();

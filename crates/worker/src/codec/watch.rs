@@ -1,9 +1,9 @@
-//! The limits of one run of the codec: wall clock, signs of life, output size, free scratch.
+//! The limits of one run of the codec: wall clock, signs of life, output size, frames, free scratch.
 //! Decides only; it reads no clock and kills nothing.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::Run;
 use super::progress::Progress;
 
 /// What one run of the codec may use.
@@ -13,10 +13,33 @@ pub struct Limits {
     pub wall: Duration,
     /// Longest time without a sign of life: nothing read, nothing written, no progress reported.
     pub stall: Duration,
+    /// Processor seconds of all threads together.
+    pub cpu_seconds_max: u64,
+    /// Private memory, in bytes.
+    pub memory_bytes_max: u64,
     /// Largest output file, in bytes.
     pub output_bytes_max: u64,
+    /// Most pictures that are written.
+    pub frames_max: u64,
     /// Free bytes of the scratch file system under which the run is ended, before other jobs suffer.
     pub free_bytes_min: u64,
+}
+
+impl Limits {
+    /// Those of a question that every program answers at once, such as its version.
+    #[must_use]
+    pub fn of_question() -> Self {
+        let wall = Duration::from_secs(10);
+        Self {
+            wall,
+            stall: wall,
+            cpu_seconds_max: 10,
+            memory_bytes_max: 1 << 30,
+            output_bytes_max: 0,
+            frames_max: 0,
+            free_bytes_min: 0,
+        }
+    }
 }
 
 /// The limit that a run broke.
@@ -26,8 +49,14 @@ pub enum Breach {
     Wall,
     /// It gave no sign of life for [`Limits::stall`].
     Stall,
+    /// It used more than [`Limits::cpu_seconds_max`].
+    Cpu,
+    /// It asked for more than [`Limits::memory_bytes_max`].
+    Memory,
     /// Its output grew over [`Limits::output_bytes_max`].
     OutputBytes,
+    /// It wrote more than [`Limits::frames_max`] pictures.
+    Frames,
     /// The scratch file system is nearly full.
     ScratchFull,
 }
@@ -40,17 +69,30 @@ pub(super) struct Signs {
     /// Size of the output file, and when it was last written: the rewrite that moves an index to the front
     /// of an mp4 changes the time alone.
     pub(super) output: Option<(u64, SystemTime)>,
-    /// Bytes that the codec read. A preset that makes one picture of a whole film writes nothing until the end.
-    pub(super) read_bytes: Option<u64>,
+    /// Bytes that the door served. A preset that makes one picture of a whole film writes nothing until the end.
+    pub(super) served_bytes: u64,
     /// Free bytes of the scratch file system.
     pub(super) free_bytes: Option<u64>,
 }
 
 impl Signs {
+    /// What is seen now. A sign that cannot be read is absent; the wall clock needs none. These reads are of
+    /// kernel memory, short enough for the runtime's threads.
+    pub(super) fn look(run: &Run<'_>, progress: Progress) -> Self {
+        let written =
+            run.output.as_deref().and_then(|output| Some((output.bytes().ok()?, output.modified().ok()?)));
+        Self {
+            progress,
+            output: written,
+            served_bytes: run.input.map_or(0, |door| door.stats().served_bytes),
+            free_bytes: crate::scratch::free_bytes(run.directory).ok(),
+        }
+    }
+
     fn moved_since(&self, other: &Self) -> bool {
         self.progress.moved_since(&other.progress)
             || self.output != other.output
-            || self.read_bytes != other.read_bytes
+            || self.served_bytes != other.served_bytes
     }
 }
 
@@ -74,42 +116,33 @@ impl<'a> Watch<'a> {
             self.last_sign = now;
         }
         self.last = signs;
+        let limits = self.limits;
         let output_bytes = signs.output.map_or(0, |(bytes, _)| bytes);
         let broken = [
-            (output_bytes > self.limits.output_bytes_max, Breach::OutputBytes),
-            (signs.free_bytes.is_some_and(|free| free < self.limits.free_bytes_min), Breach::ScratchFull),
-            (now.duration_since(self.started) >= self.limits.wall, Breach::Wall),
-            (now.duration_since(self.last_sign) >= self.limits.stall, Breach::Stall),
+            (output_bytes > limits.output_bytes_max, Breach::OutputBytes),
+            (signs.progress.frame > limits.frames_max, Breach::Frames),
+            (signs.free_bytes.is_some_and(|free| free < limits.free_bytes_min), Breach::ScratchFull),
+            (now.duration_since(self.started) >= limits.wall, Breach::Wall),
+            (now.duration_since(self.last_sign) >= limits.stall, Breach::Stall),
         ];
         broken.into_iter().find(|(broken, _)| *broken).map_or(Ok(()), |(_, breach)| Err(breach))
     }
 }
 
-/// Where to look for [`Signs`]: the process, its output file, its file system.
-#[derive(Debug)]
-pub(super) struct Lookout {
-    pub(super) pid: u32,
-    pub(super) output: Option<PathBuf>,
-    pub(super) directory: PathBuf,
-}
-
-impl Lookout {
-    /// What is seen now. A sign that cannot be read is absent; the wall clock needs none. These reads are of
-    /// kernel memory, short enough for the runtime's threads.
-    pub(super) fn look(&self, progress: Progress) -> Signs {
-        let written =
-            |path| std::fs::metadata(path).ok().and_then(|file| Some((file.len(), file.modified().ok()?)));
-        Signs {
-            progress,
-            output: self.output.as_ref().and_then(written),
-            read_bytes: self.read_bytes(),
-            free_bytes: crate::scratch::free_bytes(&self.directory).ok(),
+#[cfg(test)]
+impl Limits {
+    /// Limits that are in nobody's way but for a minute, ten seconds, 1,000 bytes and 50 pictures.
+    pub(crate) fn sample() -> Self {
+        let second = Duration::from_secs(1);
+        Self {
+            wall: 60 * second,
+            stall: 10 * second,
+            cpu_seconds_max: 60,
+            memory_bytes_max: 1 << 30,
+            output_bytes_max: 1_000,
+            frames_max: 50,
+            free_bytes_min: 100,
         }
-    }
-
-    fn read_bytes(&self) -> Option<u64> {
-        let counters = std::fs::read_to_string(format!("/proc/{}/io", self.pid)).ok()?;
-        counters.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok())
     }
 }
 
@@ -117,17 +150,12 @@ impl Lookout {
 mod tests {
     use super::*;
 
-    fn limits() -> Limits {
-        let second = Duration::from_secs(1);
-        Limits { wall: 60 * second, stall: 10 * second, output_bytes_max: 1_000, free_bytes_min: 100 }
-    }
-
     #[test]
     fn a_sign_of_life_of_any_kind_puts_the_stall_off() {
-        let (limits, start) = (limits(), Instant::now());
+        let (limits, start) = (Limits::sample(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut watch = Watch::start(&limits, start);
-        let mut signs = Signs { read_bytes: Some(1), ..Signs::default() };
+        let mut signs = Signs { served_bytes: 1, ..Signs::default() };
         assert_eq!(watch.check(at(9), signs), Ok(()), "reads");
         signs.output = Some((5, SystemTime::UNIX_EPOCH));
         assert_eq!(watch.check(at(18), signs), Ok(()), "writes");
@@ -141,13 +169,15 @@ mod tests {
 
     #[test]
     fn each_limit_is_named_by_its_own_breach() {
-        let (limits, start) = (limits(), Instant::now());
+        let (limits, start) = (Limits::sample(), Instant::now());
         let check =
             |seconds, signs| Watch::start(&limits, start).check(start + Duration::from_secs(seconds), signs);
         let large = Signs { output: Some((1_001, SystemTime::UNIX_EPOCH)), ..Signs::default() };
+        let many = Signs { progress: Progress { frame: 51, ..Progress::default() }, ..Signs::default() };
         let full = Signs { free_bytes: Some(99), ..Signs::default() };
-        let busy = Signs { read_bytes: Some(7), ..Signs::default() };
+        let busy = Signs { served_bytes: 7, ..Signs::default() };
         assert_eq!(check(0, large), Err(Breach::OutputBytes));
+        assert_eq!(check(0, many), Err(Breach::Frames));
         assert_eq!(check(0, full), Err(Breach::ScratchFull));
         assert_eq!(check(60, busy), Err(Breach::Wall));
         assert_eq!(check(10, Signs::default()), Err(Breach::Stall));

@@ -32,10 +32,13 @@
 //! | storage: host not allowed | permanent | `egress-refused` |
 //! | scratch full | transient | `scratch-full` |
 //! | scratch broken, codec cannot start | transient | `internal` |
+//! | codec asked the door or the kernel for what no codec needs | permanent | `jail-violation` |
+//! | input over a bound | permanent | `duration-limit`, `pixel-limit`, `frame-limit`, `stream-limit` |
 //! | codec exit code | permanent | `codec-failed` |
 //! | codec killed from outside (memory) | transient | `codec-failed` |
 //! | codec crashed by another signal | permanent | `codec-failed` |
 //! | wall clock, stall | permanent | `wall-limit`, `no-progress` |
+//! | processor time, memory, pictures | permanent | `cpu-limit`, `memory-limit`, `frame-limit` |
 
 use valet_blob::{Operation, StorageErrorKind};
 use valet_broker::Disposition;
@@ -134,6 +137,7 @@ pub fn classify(cause: &Cause) -> (Class, Reason) {
         Cause::TooLate(_) => (Expired, Reason::GrantExpired),
         Cause::InputEmpty => (Permanent, Reason::InputEmpty),
         Cause::InputTooLarge { .. } => (Permanent, Reason::InputTooLarge),
+        Cause::InputExceeds(exceeded) => (Permanent, of_bound(exceeded)),
         Cause::InputTruncated { .. } => (Permanent, Reason::InputTruncated),
         Cause::NotMedia { .. } => (Permanent, Reason::NotMedia),
         Cause::OutputTooLarge { .. } => (Permanent, Reason::OutputTooLarge),
@@ -153,15 +157,19 @@ fn of_preset(error: &PresetError) -> Reason {
         PresetError::UnknownPreset { .. } | PresetError::UnknownVersion { .. } => Reason::UnknownPreset,
         PresetError::UnknownParam { .. } | PresetError::BadParam { .. } => Reason::BadParameter,
         PresetError::Unsuited { .. } => Reason::NotMedia,
-        PresetError::OverBounds { exceeded, .. } => match exceeded {
-            Exceeded::Duration { .. } => Reason::DurationLimit,
-            Exceeded::Pixels { .. } => Reason::PixelLimit,
-            Exceeded::Frames { .. } => Reason::FrameLimit,
-            Exceeded::Streams { .. } => Reason::StreamLimit,
-        },
+        PresetError::OverBounds { exceeded, .. } => of_bound(exceeded),
         PresetError::Measurement { .. } => Reason::CodecFailed,
         // Only a mistake of this program leads here; the preset crate may add kinds.
         PresetError::NoSuchPass { .. } | PresetError::UnsafeName { .. } | _ => Reason::Internal,
+    }
+}
+
+fn of_bound(exceeded: &Exceeded) -> Reason {
+    match exceeded {
+        Exceeded::Duration { .. } => Reason::DurationLimit,
+        Exceeded::Pixels { .. } => Reason::PixelLimit,
+        Exceeded::Frames { .. } => Reason::FrameLimit,
+        Exceeded::Streams { .. } => Reason::StreamLimit,
     }
 }
 
@@ -209,13 +217,18 @@ fn of_storage(operation: Operation, kind: &StorageErrorKind) -> (Class, Reason) 
 fn of_codec(error: &CodecError) -> (Class, Reason) {
     use Class::{Permanent, Transient};
     match error {
-        CodecError::Start { .. } => (Transient, Reason::Internal),
+        CodecError::Start { .. } | CodecError::File(_) => (Transient, Reason::Internal),
+        CodecError::Storage(error) => of_storage(error.operation, &error.kind),
+        CodecError::Violation { .. } | CodecError::Forbidden { .. } => (Permanent, Reason::JailViolation),
         CodecError::Exit { .. } | CodecError::Answer { .. } => (Permanent, Reason::CodecFailed),
         CodecError::Signal { signal: SIGKILL, .. } => (Transient, Reason::CodecFailed),
         CodecError::Signal { .. } => (Permanent, Reason::CodecFailed),
         CodecError::Breach { breach, .. } => match breach {
             Breach::Wall => (Permanent, Reason::WallLimit),
             Breach::Stall => (Permanent, Reason::NoProgress),
+            Breach::Cpu => (Permanent, Reason::CpuLimit),
+            Breach::Memory => (Permanent, Reason::MemoryLimit),
+            Breach::Frames => (Permanent, Reason::FrameLimit),
             Breach::OutputBytes => (Permanent, Reason::OutputTooLarge),
             Breach::ScratchFull => (Transient, Reason::ScratchFull),
         },

@@ -1,7 +1,6 @@
 //! The table of dispositions, case by case.
 
-use std::time::Duration;
-
+use valet_jail::JailError;
 use valet_protocol::{DecodeError, ReportKind};
 
 use super::Class::{Expired, Permanent, Transient};
@@ -9,17 +8,15 @@ use super::*;
 use crate::codec::Limits;
 
 fn exit(code: i32) -> CodecError {
-    CodecError::Exit { program: "ffmpeg".into(), code, said: "reason".into() }
+    CodecError::Exit { program: "ffmpeg", code, said: "reason".into() }
 }
 
 fn signal(signal: i32) -> Cause {
-    Cause::Codec(CodecError::Signal { program: "ffmpeg".into(), signal, said: String::new() })
+    Cause::Codec(CodecError::Signal { program: "ffmpeg", signal, said: String::new() })
 }
 
 fn breach(breach: Breach) -> Cause {
-    let second = Duration::from_secs(1);
-    let limits = Limits { wall: second, stall: second, output_bytes_max: 1, free_bytes_min: 1 };
-    Cause::Codec(CodecError::Breach { program: "ffmpeg".into(), breach, limits })
+    Cause::Codec(CodecError::Breach { program: "ffmpeg", breach, limits: Box::new(Limits::sample()) })
 }
 
 fn io() -> std::io::Error {
@@ -28,7 +25,9 @@ fn io() -> std::io::Error {
 
 /// The table of this module's documentation, case by case. Grants and presets are `admit`'s tests.
 fn table() -> Vec<(Cause, Class, Reason)> {
-    let start = CodecError::Start { program: "ffmpeg".into(), cause: io() };
+    let start = CodecError::Start { program: "ffmpeg", cause: JailError::Zygote(io()) };
+    let violation = CodecError::Violation { program: "ffmpeg", rule: "path", asked: "GET /".into() };
+    let forbidden = CodecError::Forbidden { program: "ffmpeg", said: String::new() };
     let full = ScratchError::Full { needed_bytes: 2, free_bytes: 1 };
     vec![
         (Cause::Message(DecodeError::NotUtf8 { offset: 0 }), Permanent, Reason::BadJson),
@@ -49,6 +48,11 @@ fn table() -> Vec<(Cause, Class, Reason)> {
         (signal(11), Permanent, Reason::CodecFailed),
         (breach(Breach::Wall), Permanent, Reason::WallLimit),
         (breach(Breach::Stall), Permanent, Reason::NoProgress),
+        (Cause::Codec(violation), Permanent, Reason::JailViolation),
+        (Cause::Codec(forbidden), Permanent, Reason::JailViolation),
+        (breach(Breach::Cpu), Permanent, Reason::CpuLimit),
+        (breach(Breach::Memory), Permanent, Reason::MemoryLimit),
+        (breach(Breach::Frames), Permanent, Reason::FrameLimit),
         (breach(Breach::OutputBytes), Permanent, Reason::OutputTooLarge),
         (breach(Breach::ScratchFull), Transient, Reason::ScratchFull),
     ]

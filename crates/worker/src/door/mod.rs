@@ -17,10 +17,12 @@ mod rules;
 mod source;
 mod trip;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures::{Stream, StreamExt as _};
 use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -79,14 +81,16 @@ impl Door {
     }
 
     /// Serves every stream that comes out of the jail, until the jail is over and all it sent has been looked at.
-    pub async fn serve(&self, mut doors: valet_jail::Doors) {
-        self.serve_each(async || doors.next().await).await;
+    pub async fn serve(&self, doors: valet_jail::Doors) {
+        let next = |mut doors: valet_jail::Doors| async move { Some((doors.next().await?, doors)) };
+        self.serve_each(futures::stream::unfold(doors, next)).await;
     }
 
-    /// Serves the streams that `next` gives, until it gives none.
-    async fn serve_each(&self, mut next: impl AsyncFnMut() -> Option<UnixStream>) {
+    /// Serves each of `streams`.
+    async fn serve_each(&self, streams: impl Stream<Item = UnixStream>) {
         let mut connections = JoinSet::new();
-        while let Some(stream) = next().await {
+        let mut streams = pin!(streams);
+        while let Some(stream) = streams.next().await {
             while connections.try_join_next().is_some() {}
             let door = self.clone();
             connections.spawn(async move { door.serve_stream(stream).await });
