@@ -19,6 +19,9 @@ use crate::watched::watched;
 use crate::wire::{Go, Report};
 use crate::{Doors, JailError, scm};
 
+/// How much of a processor limit must have been measured for a kill to be the limit's.
+const TICKS_TOLERATED: f64 = 0.75;
+
 /// A running jail.
 #[derive(Debug)]
 pub struct Jail {
@@ -38,10 +41,24 @@ pub struct Jail {
 pub struct Exit {
     /// How it ended.
     pub end: End,
-    /// Processor time of all its threads. When the limit killed it, this is at least the limit.
+    /// Processor time of all its threads.
     pub cpu: Duration,
     /// Largest resident memory.
     pub rss_bytes_max: u64,
+}
+
+impl Exit {
+    /// Whether the processor limit ended the jail: its signal, or a kill when the time was used up.
+    ///
+    /// The limit counts whole ticks, `cpu` is measured to the nanosecond: on a busy virtual machine the limit has been
+    /// seen to strike at nine tenths of it.
+    pub fn spent_all_of(&self, cpu_seconds: u64) -> bool {
+        match self.end {
+            End::Signal(libc::SIGXCPU) => true,
+            End::Signal(libc::SIGKILL) => self.cpu >= Duration::from_secs(cpu_seconds).mul_f64(TICKS_TOLERATED),
+            _ => false,
+        }
+    }
 }
 
 /// How a process ended.
@@ -146,8 +163,8 @@ impl Control {
                 Ok(Some(report)) => return Ok(report),
                 Ok(None) => return Err(JailError::Lost),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
-                // The peer died with a packet of ours unread.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Err(JailError::Lost),
+                // The jail died with our word unread. The kernel says so once, before what was said to us.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {}
                 Err(error) => return Err(JailError::Zygote(error)),
             }
         }

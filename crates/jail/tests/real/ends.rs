@@ -1,0 +1,66 @@
+//! How a jail ends is told as it was.
+
+use valet_jail::End;
+
+use crate::support::{LIMITS, Rig, levels};
+
+#[tokio::test]
+async fn exit_codes_arrive() {
+    let rig = Rig::new();
+    for level in levels() {
+        for code in [0, 7, 121, 255] {
+            let finished = rig.fixture(level, &["exit", &code.to_string()]).await;
+            assert_eq!(finished.exit.end, End::Code(code), "{level}: {finished:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_crash_is_a_signal() {
+    let rig = Rig::new();
+    for level in levels() {
+        let finished = rig.fixture(level, &["abort"]).await;
+        // A pid 1 does not feel SIGABRT; glibc then dies by an illegal access.
+        let crashes = [libc::SIGABRT, libc::SIGSEGV, libc::SIGILL, libc::SIGTRAP];
+        assert!(crashes.map(End::Signal).contains(&finished.exit.end), "{level}: {finished:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_process_is_an_alarm() {
+    let rig = Rig::new();
+    for level in levels() {
+        let finished = rig.fixture(level, &["spawn"]).await;
+        assert_eq!(finished.exit.end, End::Signal(libc::SIGSYS), "{level}: {finished:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_kill_ends_it() {
+    let rig = Rig::new();
+    for level in levels() {
+        let mut jail = rig.start(level, LIMITS, None, &["fixture", "sleep"]).await.expect("a jail");
+        jail.kill();
+        let exit = jail.wait().await.expect("an exit");
+        assert_eq!(exit.end, End::Signal(libc::SIGKILL), "{level}");
+        assert!(!exit.spent_all_of(LIMITS.cpu_seconds), "{level}: a kill is not the processor limit's");
+        assert_eq!(jail.wait().await.expect("the same again"), exit);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_program_is_told_before_any_jail() {
+    let rig = Rig::new();
+    let error = rig.start(levels()[0], LIMITS, None, &["ffmpreg"]).await.expect_err("no such program");
+    assert!(error.to_string().contains("ffmpreg"), "{error}");
+}
+
+#[tokio::test]
+async fn a_failing_step_is_named_with_its_reason() {
+    let rig = Rig::new();
+    for level in levels() {
+        // An argument with a zero byte cannot be passed on: the last step before the exec sees it.
+        let error = rig.start(level, LIMITS, None, &["fixture", "a\0b"]).await.expect_err("cannot be passed");
+        assert_eq!((error.step(), error.errno()), (Some("exec"), Some(libc::EINVAL)), "{level}: {error}");
+    }
+}
