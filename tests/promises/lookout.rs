@@ -7,6 +7,8 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use valet_testkit::process::family::descendants;
+
 /// Pause between two looks at the processes.
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 /// Largest file in scratch that is read: grants would stand in small ones, media in large ones.
@@ -81,22 +83,4 @@ pub(crate) fn look_at_files(folder: &Path, seen: &mut Sightings) {
             look_at_files(&path, seen);
         }
     }
-}
-
-/// Ids of all processes below `root`.
-fn descendants(root: u32) -> Vec<u32> {
-    let children = |id: u32| -> Vec<u32> {
-        let tasks = std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
-        let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
-        lists
-            .flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>())
-            .collect()
-    };
-    let mut found = Vec::new();
-    let mut open = children(root);
-    while let Some(id) = open.pop() {
-        open.extend(children(id));
-        found.push(id);
-    }
-    found
 }

@@ -26,6 +26,6 @@ pub use broker::{Broker, BrokerOptions, Vhost};
 pub use canary::Canary;
 pub use folder::Folder;
 pub use process::{Finished, Process, Program, bin};
-pub use proxy::{Exchange, Fault, FaultProxy};
+pub use proxy::{Exchange, Fault, FaultProxy, Gate};
 pub use storage::{Sas, Storage, StorageOptions};
 pub use wait::wait_for;

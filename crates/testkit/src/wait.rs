@@ -35,6 +35,11 @@ impl Probe for bool {
     }
 }
 
+/// Lets time pass. For faults at moments that nobody chose, never to wait for something: that is [`wait_for`].
+pub fn let_pass(time: Duration) {
+    std::thread::sleep(time);
+}
+
 /// Calls `probe` until it is ready and returns its value.
 ///
 /// # Panics

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use valet_testkit::{Fault, FaultProxy, Sas, Storage, http, wait_for};
+use valet_testkit::{Fault, FaultProxy, Gate, Sas, Storage, http, wait_for};
 
 /// A proxy before the shared storage, a container there, and the proxied URL of a blob of 100,000 bytes.
 fn scene() -> (FaultProxy, String, String) {
@@ -26,6 +26,18 @@ fn without_a_fault_everything_passes_and_is_counted() {
     let exchange = &proxy.exchanges()[0];
     assert_eq!((exchange.status, exchange.bytes_down, exchange.bytes_up), (Some(200), 100_000, 0));
     assert!(exchange.header("host").is_some());
+}
+
+#[test]
+fn a_held_request_sees_the_world_as_it_is_when_the_gate_opens() {
+    let (proxy, container, url) = scene();
+    let gate = Gate::default();
+    proxy.next(Fault::Hold(gate.clone()));
+    let waiting = std::thread::spawn(move || get(&url));
+    gate.wait_for_request();
+    Storage::shared().put(&container, "in", "changed");
+    gate.open();
+    assert_eq!(waiting.join().expect("no panic").expect("an answer").body, b"changed");
 }
 
 #[test]

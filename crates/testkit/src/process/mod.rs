@@ -4,6 +4,7 @@
 //! dies. It inherits no environment but `PATH` and `TMPDIR`, so that a test sees the same program everywhere.
 
 mod child;
+pub mod family;
 mod program;
 mod spawner;
 

@@ -1,5 +1,6 @@
 //! What can go wrong, and when it does.
 
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 /// One thing that goes wrong.
@@ -26,7 +27,62 @@ pub enum Fault {
     Refuse,
     /// Wait before the request goes on; then nothing else happens to it.
     Latency(Duration),
+    /// Hold the request back until the gate is opened; then nothing else happens to it.
+    Hold(Gate),
 }
+
+/// Where a request waits: a test sees it come, changes the world, and lets it go on.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<(Mutex<GateState>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct GateState {
+    waiting: bool,
+    open: bool,
+}
+
+impl Gate {
+    /// Longest that a request waits; a test that forgets its gate must not hang.
+    const WAIT_MAX: Duration = Duration::from_secs(120);
+
+    /// Waits until a request is here.
+    ///
+    /// # Panics
+    /// When none comes for two minutes.
+    #[track_caller]
+    pub fn wait_for_request(&self) {
+        assert!(self.wait(|state| state.waiting), "no request came to the gate");
+    }
+
+    /// Lets the request go on.
+    pub fn open(&self) {
+        self.change(|state| state.open = true);
+    }
+
+    pub(super) fn pass(&self) {
+        self.change(|state| state.waiting = true);
+        self.wait(|state| state.open);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut GateState)) {
+        change(&mut self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
+        self.0.1.notify_all();
+    }
+
+    fn wait(&self, until: impl Fn(&GateState) -> bool) -> bool {
+        let state = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.0.1.wait_timeout_while(state, Self::WAIT_MAX, |state| !until(state));
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+}
+
+impl PartialEq for Gate {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Gate {}
 
 impl Fault {
     /// 503 `ServerBusy`, as Azure says it under load.

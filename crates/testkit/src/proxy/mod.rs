@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-pub use fault::Fault;
 use fault::Script;
+pub use fault::{Fault, Gate};
 
 /// A running proxy on a port of its own; it ends on drop.
 #[derive(Debug)]

@@ -34,8 +34,10 @@ pub(super) fn relay(client: &TcpStream, shared: &Shared, exchange: &mut Exchange
             client.shutdown(Shutdown::Both)
         }
         fault => {
-            if let Some(Fault::Latency(time)) = fault {
-                sleep(time);
+            match &fault {
+                Some(Fault::Latency(time)) => sleep(*time),
+                Some(Fault::Hold(gate)) => gate.pass(),
+                _ => {}
             }
             let mut server = TcpStream::connect(&shared.target)?;
             head.write_closing(&mut server)?;
