@@ -159,7 +159,7 @@ pub const ALLOWED: &[Entry] = &[
         ],
     ),
     entry("prlimit64", "glibc reads the stack limit before it starts a thread")
-        .when("reads only", &[&[null(2)]]),
+        .when("reads only, and only the own ones", &[&[int(0, 0), null(2)]]),
     // The start itself.
     entry("execve", "the codec's start; the per-job filter admits one file name, at one address"),
     entry("seccomp", "the kill list is put on top of this list, and then takes this call away"),

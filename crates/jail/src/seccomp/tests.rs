@@ -165,6 +165,8 @@ mod in_a_child {
         assert_eq!(call!(SYS_mprotect, 0, 0, read | exec), libc::ENOSYS);
         assert_eq!(call!(SYS_mprotect, 0, 0, read), 0);
         assert_eq!(call!(SYS_prlimit64, 0, libc::RLIMIT_CORE, 1, 0), libc::ENOSYS);
+        assert_eq!(call!(SYS_prlimit64, 1, libc::RLIMIT_CORE, 0, 0), libc::ENOSYS);
+        assert_eq!(call!(SYS_prlimit64, 0, libc::RLIMIT_CORE, 0, 0), 0);
         assert_eq!(call!(SYS_fcntl, 0, libc::F_SETOWN, 1), libc::ENOSYS);
         assert_eq!(call!(SYS_ioctl, 0, libc::TIOCSTI, 0), libc::ENOSYS);
         assert_eq!(call!(SYS_prctl, libc::PR_SET_PDEATHSIG, 0, 0, 0, 0), libc::ENOSYS);
