@@ -202,9 +202,10 @@ fn pipe() -> Result<(pipe::Receiver, OwnedFd), JailError> {
     Ok((ours, theirs))
 }
 
-/// A path as text; the wire is JSON.
+/// A path as text, since the wire is JSON; from `/` on, since the zygote may have another working directory.
 fn text(path: &Path) -> Result<String, JailError> {
-    path.to_str().map(str::to_owned).ok_or_else(|| JailError::Path(path.to_owned()))
+    let whole = std::path::absolute(path).ok().and_then(|path| path.into_os_string().into_string().ok());
+    whole.ok_or_else(|| JailError::Path(path.to_owned()))
 }
 
 /// The zygote's process and the socket that takes its orders.

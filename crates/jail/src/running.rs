@@ -55,7 +55,9 @@ impl Exit {
     pub fn spent_all_of(&self, cpu_seconds: u64) -> bool {
         match self.end {
             End::Signal(libc::SIGXCPU) => true,
-            End::Signal(libc::SIGKILL) => self.cpu >= Duration::from_secs(cpu_seconds).mul_f64(TICKS_TOLERATED),
+            End::Signal(libc::SIGKILL) => {
+                self.cpu >= Duration::from_secs(cpu_seconds).mul_f64(TICKS_TOLERATED)
+            }
             _ => false,
         }
     }
@@ -108,8 +110,11 @@ impl Jail {
 
     /// Kills the jail. Its end is reported by [`Jail::wait`] as ever.
     pub fn kill(&self) {
-        // It fails only when the process is already dead.
-        let _ = rustix::process::pidfd_send_signal(&self.process, Signal::KILL);
+        match rustix::process::pidfd_send_signal(&self.process, Signal::KILL) {
+            Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+            // A worker that may not signal outside its own Landlock domain has the launcher do it.
+            Err(_) => self.control.hang_up(),
+        }
     }
 
     /// Waits for the jail's end. It never waits for its streams: who else holds them does not matter.
@@ -168,6 +173,12 @@ impl Control {
                 Err(error) => return Err(JailError::Zygote(error)),
             }
         }
+    }
+
+    /// Says that nothing more will be said, at which the launcher kills the jail and reports its end.
+    fn hang_up(&self) {
+        // It fails only when there is nobody left.
+        let _ = rustix::net::shutdown(&self.0, rustix::net::Shutdown::Write);
     }
 
     /// Lets the jail go on.

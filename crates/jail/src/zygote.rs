@@ -99,8 +99,8 @@ fn serve(socket: OwnedFd, filters: &Filters) -> ExitCode {
                 Ok(Some(_)) => {}
                 Err(cause) => refuse(descriptors, cause),
             },
-            // The order's descriptors are closed, which the worker sees.
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
+            // No order at all, and no fault of the socket. Its descriptors are closed, which the worker sees.
+            Err(error) if error.raw_os_error().is_none() => {}
             Ok(None) => return ExitCode::SUCCESS,
             Err(_) => return ExitCode::FAILURE,
         }

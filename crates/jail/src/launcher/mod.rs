@@ -58,7 +58,7 @@ fn make(order: &Order, descriptors: Descriptors, filters: &Filters, zygote: Pid)
 
     // 2. While still root: nothing of root's groups goes along, and the output file becomes the jail's.
     if let Some(id) = order.outer_id {
-        identity::leave_groups().at(Step::LauncherIdentity)?;
+        identity::leave_groups().at(Step::Identity)?;
         identity::give(descriptors.output.as_ref(), id).at(Step::OutputOwner)?;
     }
 

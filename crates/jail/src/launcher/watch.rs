@@ -27,9 +27,9 @@ pub(super) fn count_children() -> io::Result<()> {
 /// Waits until the jail is dead. Once the worker's end of `control` is closed, kills it.
 pub(super) fn until_dead(child: &Child, control: &OwnedFd) -> io::Result<Ended> {
     loop {
-        // A hang-up is always reported; a packet for the jail is none of our business.
+        // A packet is for the jail and none of our business; that no more will come is.
         let mut descriptors =
-            [PollFd::new(&child.process, PollFlags::IN), PollFd::new(control, PollFlags::empty())];
+            [PollFd::new(&child.process, PollFlags::IN), PollFd::new(control, PollFlags::RDHUP)];
         match poll(&mut descriptors, None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),

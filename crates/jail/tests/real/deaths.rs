@@ -94,6 +94,19 @@ async fn death_of_the_worker_kills_and_leaves_no_file() {
     }
 }
 
+#[test]
+fn death_of_the_worker_at_any_moment_leaves_no_process() {
+    for level in levels() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let arguments =
+            [cache().as_path(), folder.path()].map(|path| path.to_str().expect("UTF-8").to_owned());
+        let words = ["die-often", &level.to_string(), &arguments[0], &arguments[1]];
+        let parent = spawn(&fixture(), &words).expect("a parent of workers");
+        let counted = parent.wait_with_output().expect("it ends");
+        assert!(counted.status.success(), "{level}: {counted:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_ended_jail_leaves_no_process() {
     let rig = Rig::new();

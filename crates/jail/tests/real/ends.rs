@@ -1,8 +1,10 @@
 //! How a jail ends is told as it was.
 
+use std::path::Path;
+
 use valet_jail::End;
 
-use crate::support::{LIMITS, Rig, levels};
+use crate::support::{LIMITS, Rig, cache, fixture, levels, spawn};
 
 #[tokio::test]
 async fn exit_codes_arrive() {
@@ -63,4 +65,19 @@ async fn a_failing_step_is_named_with_its_reason() {
         let error = rig.start(level, LIMITS, None, &["fixture", "a\0b"]).await.expect_err("cannot be passed");
         assert_eq!((error.step(), error.errno()), (Some("exec"), Some(libc::EINVAL)), "{level}: {error}");
     }
+}
+
+/// Root in a container that has no capabilities cannot become another user; no jail runs as root instead.
+#[test]
+fn root_that_cannot_give_up_root_makes_no_jail_at_l2() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let (fixture, cache) = (fixture(), cache());
+    let paths = [fixture.as_path(), cache.as_path(), folder.path()].map(|path| path.to_str().expect("UTF-8"));
+    let words = ["--bounding-set=-all", "--inh-caps=-all", paths[0], "hold-jail", "L2", paths[1], paths[2]];
+    let worker = spawn(Path::new("setpriv"), &words).and_then(std::process::Child::wait_with_output);
+    let said = String::from_utf8(worker.expect("setpriv runs").stdout).expect("UTF-8");
+    assert_eq!(said, format!("refused identity {}\n", libc::EPERM));
 }

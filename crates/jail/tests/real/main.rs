@@ -3,6 +3,7 @@
 //!
 //! A test's own program cannot be its zygote, since the test harness owns its `main`: the fixture program is.
 
+mod attempts;
 mod deaths;
 mod doors;
 mod ends;
