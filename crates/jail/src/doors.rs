@@ -63,13 +63,13 @@ fn asked(notify: &OwnedFd) -> Option<bool> {
 /// Answers one waiting call; our end of the new stream.
 fn answer(notify: RawFd) -> io::Result<UnixStream> {
     let call = receive(notify)?;
-    let pair = wanted(&call).and_then(|()| stream_pair());
-    match pair {
-        Ok((ours, theirs)) => {
-            hand_over(notify, call.id, &theirs)?;
-            UnixStream::from_std(ours.into())
-        }
+    let handed_over = wanted(&call)
+        .and_then(|()| stream_pair())
+        .and_then(|(ours, theirs)| hand_over(notify, call.id, &theirs).map(|()| ours));
+    match handed_over {
+        Ok(ours) => UnixStream::from_std(ours.into()),
         Err(refusal) => {
+            // Also when the codec has as many descriptors as it may: unanswered, its call would wait for ever.
             refuse(notify, call.id, refusal.raw_os_error().unwrap_or(libc::EACCES))?;
             Err(refusal)
         }
