@@ -6,25 +6,7 @@ use valet_testkit::{Sas, media, wait_for};
 
 use crate::message::{Message, properties};
 use crate::stage::{COMMAND_TIMEOUT, Stage};
-
-/// Waits for the job's end, and checks that report and dead letter give the same reason and a remedy.
-#[track_caller]
-fn expect_dead(stage: &Stage<'_>, id: &str, state: &str, reason: &str) -> Value {
-    let end = stage.wait(1, id);
-    assert_eq!((end["state"].as_str(), end["reason"].as_str()), (Some(state), Some(reason)), "{end:#}");
-    assert!(end["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{end:#}");
-    let letter = letter(stage, id);
-    assert_eq!(letter["reason"], reason, "{letter:#}");
-    end
-}
-
-#[track_caller]
-fn letter(stage: &Stage<'_>, id: &str) -> Value {
-    wait_for(&format!("the dead letter of {id}"), COMMAND_TIMEOUT, || {
-        let letters = stage.dead();
-        letters.iter().find(|letter| letter["id"] == id).cloned().ok_or_else(|| format!("{letters:?}"))
-    })
-}
+use crate::verdict::expect_dead;
 
 /// Submits `bytes` as the input of `preset` and expects the reason.
 #[track_caller]

@@ -41,6 +41,11 @@ impl Mode {
         Self { user: (as_user && is_root).then_some(USER), has_namespaces }
     }
 
+    /// The same without namespaces.
+    pub(crate) fn without_namespaces(self) -> Self {
+        Self { has_namespaces: false, ..self }
+    }
+
     /// `valet-worker`, to be given a verb.
     pub(crate) fn worker(self) -> Program {
         let worker = self.reachable(bin("valet-worker"));

@@ -113,9 +113,13 @@ impl<'a> Stage<'a> {
 
     /// `valet-worker` with a verb that reads its settings, set up and not started.
     pub(crate) fn worker_verb(&self, verb: &str) -> Program {
+        self.worker_in(self.mode, verb)
+    }
+
+    /// The same in other surroundings than all the rest.
+    pub(crate) fn worker_in(&self, mode: Mode, verb: &str) -> Program {
         let number = self.workers.replace(self.workers.get() + 1);
-        self.mode
-            .worker()
+        mode.worker()
             .args([verb, "--config"])
             .arg(self.mode.hand_over(&self.login("worker"), &self.worker_folder))
             .env(self.opened_by.0, self.opened_by.1)
