@@ -7,7 +7,7 @@ use valet_broker::DeadLetter;
 use valet_grant::token::ResourceKind;
 use valet_grant::{GrantUrl, Right, Rights, Role, SasToken};
 use valet_mint::{Signer, VerifyError};
-use valet_protocol::{DecodeError, JobMessage, PresetRef};
+use valet_protocol::{DecodeError, JobMessage, Limits, PresetRef};
 
 use crate::address::{AddressError, BlobAddress};
 use crate::batch::{Chosen, JobPlan, TTL_SECONDS_DEFAULT, TTL_SECONDS_MAX, WAIT_SECONDS_MIN};
@@ -114,6 +114,7 @@ pub fn plan_again(
         priority: message.priority,
         tags: message.tags.clone(),
         wall_seconds,
+        limits: Limits { wall_seconds: None, ..message.limits },
         ttl_seconds,
     })
 }

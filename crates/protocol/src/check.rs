@@ -39,21 +39,13 @@ pub(crate) fn message(message: &JobMessage) -> Result<(), Problem> {
     bytes("output.url", message.output.url.expose_url(), 1, limits::URL_BYTES_MAX)?;
     content_type(message.output.content_type.as_deref())?;
     preset(&message.preset)?;
-    for (field, asked, allowed) in message.limits.asked() {
-        number(field, asked, *allowed.start(), *allowed.end())?;
-    }
+    message.limits.problem().map_or(Ok(()), |(field, rule)| Err(Problem::new(field, rule)))?;
     tags(message)?;
     times(message)
 }
 
 fn bytes(field: &str, text: &str, min: usize, max: usize) -> Result<(), Problem> {
     rule((min..=max).contains(&text.len()), field, || format!("must have {min} to {max} bytes"))
-}
-
-fn number(field: &str, value: Option<u64>, min: u64, max: u64) -> Result<(), Problem> {
-    rule(value.is_none_or(|value| (min..=max).contains(&value)), field, || {
-        format!("must be a whole number from {min} to {max}")
-    })
 }
 
 fn rule(kept: bool, field: &str, problem: impl FnOnce() -> String) -> Result<(), Problem> {
@@ -93,7 +85,10 @@ fn preset(preset: &PresetRef) -> Result<(), Problem> {
     bytes("preset.name", &preset.name, 1, limits::PRESET_NAME_BYTES_MAX)?;
     let usual = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     rule(preset.name.bytes().all(usual), "preset.name", || "must consist of a-z, 0-9 and -".to_owned())?;
-    number("preset.version", Some(preset.version.into()), 1, limits::PRESET_VERSION_MAX.into())?;
+    let versions = 1..=limits::PRESET_VERSION_MAX;
+    rule(versions.contains(&preset.version), "preset.version", || {
+        format!("must be a whole number from 1 to {}", limits::PRESET_VERSION_MAX)
+    })?;
     entries("preset.params", preset.params.len(), limits::PARAMS_MAX)?;
     preset.params.iter().try_for_each(|(name, value)| param(name, value))
 }

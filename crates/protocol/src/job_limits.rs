@@ -59,11 +59,18 @@ pub struct Limits {
 }
 
 /// One of the limits: its field, what is asked, what may be asked.
-pub(crate) type Asked = (&'static str, Option<u64>, RangeInclusive<u64>);
+type Asked = (&'static str, Option<u64>, RangeInclusive<u64>);
 
 impl Limits {
+    /// The first field whose value is out of its range, and the rule to complete "`<field>` …".
+    pub fn problem(&self) -> Option<(&'static str, String)> {
+        let wrong = |(_, asked, allowed): &Asked| asked.is_some_and(|asked| !allowed.contains(&asked));
+        let (field, _, allowed) = self.asked().into_iter().find(wrong)?;
+        Some((field, format!("must be a whole number from {} to {}", allowed.start(), allowed.end())))
+    }
+
     /// Every limit, in the order of the wire.
-    pub(crate) fn asked(&self) -> [Asked; 10] {
+    fn asked(&self) -> [Asked; 10] {
         let wide = |value: Option<u32>| value.map(u64::from);
         let range = |min: u32, max: u32| u64::from(min)..=u64::from(max);
         [

@@ -2,6 +2,7 @@
 //! are planned one by one, checked whole, and kept in a [`Spool`] until all of them are known to be good.
 //! Nothing here mints, signs or publishes.
 
+mod bounds;
 mod outputs;
 mod plan;
 mod planner;
@@ -10,6 +11,7 @@ mod priority;
 mod request;
 mod spool;
 
+pub use bounds::{LIMIT_NAMES, LimitError};
 pub use plan::{JobPlan, TTL_SECONDS_DEFAULT, TTL_SECONDS_MAX, WAIT_SECONDS_MIN};
 pub use planner::{PlanError, Planner};
 pub use preset::{Chosen, PresetChoiceError, PresetName};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use valet_protocol::{ETag, JobId, Priority};
+use valet_protocol::{ETag, JobId, Limits, Priority};
 
 use crate::address::BlobAddress;
 
@@ -45,8 +45,15 @@ pub struct JobPlan {
     pub tags: BTreeMap<String, String>,
     /// How long the work may take.
     pub wall_seconds: u32,
+    /// Its other limits.
+    #[serde(default, skip_serializing_if = "are_none")]
+    pub limits: Limits,
     /// How long the grants live from the moment of minting.
     pub ttl_seconds: u32,
+}
+
+fn are_none(limits: &Limits) -> bool {
+    *limits == Limits::default()
 }
 
 mod id_text {

@@ -6,8 +6,9 @@ use std::rc::Rc;
 
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
-use valet_protocol::{BadText, ETag, JobId, Priority, limits};
+use valet_protocol::{BadText, ETag, JobId, Limits, Priority, limits};
 
+use super::bounds::{self, LimitError};
 use super::outputs::Outputs;
 use super::plan::{JobPlan, TTL_SECONDS_DEFAULT, TTL_SECONDS_MAX, WAIT_SECONDS_MIN};
 use super::preset::{Chosen, PresetChoiceError, Presets};
@@ -101,6 +102,9 @@ pub enum PlanError {
     /// The ETag cannot be one.
     #[error("bad etag")]
     Etag(#[source] BadText),
+    /// A limit of the job cannot be one.
+    #[error("bad limit")]
+    Limit(#[source] LimitError),
     /// The tags break a limit of the message.
     #[error("bad tags: {problem}")]
     Tags {
@@ -135,6 +139,7 @@ impl PlanError {
                     .to_owned()
             }
             Self::Etag(_) => r#"write it as storage does, with its quotes: "0x8D…""#.to_owned(),
+            Self::Limit(error) => error.advice(),
             Self::Tags { .. } => "tags are for short labels; keep documents elsewhere".to_owned(),
         }
     }
@@ -157,6 +162,7 @@ impl Planner {
         let (wall_seconds, ttl_seconds) = self.times(request.wall, request.ttl, &chosen)?;
         let etag = request.etag.map(|etag| etag.parse::<ETag>()).transpose().map_err(PlanError::Etag)?;
         let tags = self.tags(request.tags)?;
+        let limits = self.limits(request.limits)?;
         let template = self.template(request.output.as_deref())?;
         let id = self.id(&input, &template, &chosen);
         let output = fill(&template, &input, &chosen, &id).map_err(PlanError::Output)?;
@@ -173,6 +179,7 @@ impl Planner {
             priority,
             tags,
             wall_seconds,
+            limits,
             ttl_seconds,
         })
     }
@@ -244,6 +251,12 @@ impl Planner {
         }
         let claimed = self.outputs.claim(output.as_str(), place);
         claimed.map_err(|earlier| PlanError::Collision { output: output.to_string(), earlier })
+    }
+
+    fn limits(&self, own: BTreeMap<String, Value>) -> Result<Limits, PlanError> {
+        let mut asked = self.defaults.limits.clone();
+        asked.extend(own);
+        bounds::limits(&asked).map_err(PlanError::Limit)
     }
 
     fn tags(&self, own: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, PlanError> {

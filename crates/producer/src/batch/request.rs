@@ -37,6 +37,9 @@ pub struct JobRequest {
     /// How long the work may take, such as `30m`.
     #[serde(default)]
     pub wall: Option<String>,
+    /// Its other limits by the names of the message, such as `memory_bytes`.
+    #[serde(default)]
+    pub limits: BTreeMap<String, Value>,
 }
 
 /// What the command line says for every job that does not say it itself.
@@ -56,6 +59,8 @@ pub struct Defaults {
     pub ttl: Option<String>,
     /// How long the work may take.
     pub wall: Option<String>,
+    /// Other limits; a request's own are added, and win.
+    pub limits: BTreeMap<String, Value>,
 }
 
 /// Where a request came from, for messages.

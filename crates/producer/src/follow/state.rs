@@ -94,6 +94,9 @@ pub struct JobState {
     /// Size of the input in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_bytes: Option<u64>,
+    /// Which walls stand around the codec: `L1` or `L2`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jail: Option<String>,
     /// What was stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<StoredOutput>,
@@ -148,6 +151,7 @@ impl JobState {
             percent: None,
             speed: None,
             input_bytes: None,
+            jail: None,
             output: None,
             reason: None,
             detail: None,
@@ -171,6 +175,7 @@ impl JobState {
                 self.run("start");
                 self.preset = Some(format!("{}@{}", started.preset, started.version));
                 self.input_bytes = Some(started.input_bytes);
+                self.jail = started.jail.as_ref().map(ToString::to_string);
             }
             ReportData::Progress(progress) => {
                 self.state = Phase::Running;
@@ -218,6 +223,7 @@ impl JobState {
         (self.doing, self.percent, self.speed) = (None, None, None);
         (self.reason, self.detail, self.advice) = (None, None, None);
         self.input_bytes = Some(success.input_bytes);
+        self.jail = success.jail.as_ref().map(ToString::to_string);
         self.output = Some(StoredOutput {
             blob: success.output.to_string(),
             bytes: success.output_bytes,

@@ -198,9 +198,9 @@ mod tests {
 
     #[test]
     fn both_formats_say_the_same() {
-        let csv =
-            "\u{feff}input,output,preset,param.crf,tag.title\nraw/a.mov,out/a.mp4,h264-720p,23,\"a, b\"\n";
-        let json = r#"{"input":"raw/a.mov","output":"out/a.mp4","preset":"h264-720p","params":{"crf":23},"tags":{"title":"a, b"}}"#;
+        let csv = "\u{feff}input,output,preset,param.crf,tag.title,limit.memory_bytes,limit.frames\n\
+             raw/a.mov,out/a.mp4,h264-720p,23,\"a, b\",2GiB,9000\n";
+        let json = r#"{"input":"raw/a.mov","output":"out/a.mp4","preset":"h264-720p","params":{"crf":23},"tags":{"title":"a, b"},"limits":{"memory_bytes":"2GiB","frames":9000}}"#;
         let (from_csv, from_json) = (rows(None, csv), rows(None, json));
         assert_eq!((from_csv[0].0, from_json[0].0), (2, 1));
         assert_eq!(from_csv[0].1, from_json[0].1);

@@ -1,4 +1,4 @@
-//! CSV with a header line: `input,output,preset,param.crf,tag.title`. An empty cell counts as absent.
+//! CSV with a header line: `input,output,preset,param.crf,limit.frames,tag.title`. An empty cell counts as absent.
 //! Must never quote a cell in a message.
 
 use std::io::{self, BufRead};
@@ -10,8 +10,8 @@ use super::{LineError, ManifestError, Row};
 use crate::batch::JobRequest;
 
 /// What to do about a wrong header.
-pub(super) const COLUMNS_ADVICE: &str = "columns are input, output, preset, priority, ttl, wall, etag, and param.NAME and tag.NAME for each \
-     parameter and tag; input must be there";
+pub(super) const COLUMNS_ADVICE: &str = "columns are input, output, preset, priority, ttl, wall, etag, and param.NAME, tag.NAME and \
+     limit.NAME for each parameter, tag and limit; input must be there";
 
 /// What to do about a wrong record.
 const RECORD_ADVICE: &str =
@@ -29,6 +29,7 @@ enum Column {
     Etag,
     Param(String),
     Tag(String),
+    Limit(String),
 }
 
 /// Reads a CSV table.
@@ -91,6 +92,7 @@ fn column(name: &str) -> Result<Column, String> {
         "etag" => Column::Etag,
         other => match other.split_once('.') {
             Some(("param", name)) if !name.is_empty() => Column::Param(name.to_owned()),
+            Some(("limit", name)) if !name.is_empty() => Column::Limit(name.to_owned()),
             Some(("tag", name)) if !name.is_empty() => Column::Tag(name.to_owned()),
             _ => return Err(format!("the header has an unknown column {:?}", shown(other))),
         },
@@ -115,6 +117,7 @@ fn request(columns: &[Column], record: &StringRecord) -> JobRequest {
             Column::Wall => request.wall = text,
             Column::Etag => request.etag = text,
             Column::Param(name) => drop(request.params.insert(name.clone(), parameter(cell))),
+            Column::Limit(name) => drop(request.limits.insert(name.clone(), parameter(cell))),
             Column::Tag(name) => drop(request.tags.insert(name.clone(), cell.to_owned())),
         }
     }

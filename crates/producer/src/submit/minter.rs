@@ -74,7 +74,7 @@ impl JobMinter {
                 version: plan.version,
                 params: plan.params.clone(),
             },
-            limits: Limits { wall_seconds: Some(plan.wall_seconds), ..Limits::default() },
+            limits: Limits { wall_seconds: Some(plan.wall_seconds), ..plan.limits },
             priority: plan.priority,
             tags: plan.tags.clone(),
             submitted_at: now,

@@ -116,7 +116,8 @@ fn line(report: &Report) -> String {
     let what = match &report.data {
         ReportData::Accepted(_) => String::new(),
         ReportData::Started(started) => {
-            format!("{}@{}, input {}", started.preset, started.version, human_bytes(started.input_bytes))
+            let jail = started.jail.as_ref().map(|jail| format!(", jail {jail}")).unwrap_or_default();
+            format!("{}@{}, input {}{jail}", started.preset, started.version, human_bytes(started.input_bytes))
         }
         ReportData::Progress(progress) => {
             let percent = progress.percent.map(|percent| format!(" {percent:.0}%")).unwrap_or_default();

@@ -48,6 +48,9 @@ pub(super) struct What {
     /// How long the work may take (default: the preset's)
     #[arg(long, value_name = "DURATION")]
     pub(super) wall: Option<String>,
+    /// A limit of the job, such as memory_bytes=2GiB
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) limit: Vec<String>,
     /// Submitting the same work under the same key again is harmless: it has the same id and output
     #[arg(long, value_name = "KEY")]
     pub(super) idempotency_key: Option<String>,
@@ -62,7 +65,9 @@ pub(super) struct What {
 impl What {
     /// What holds for every job that does not say otherwise.
     pub(super) fn defaults(&self) -> Outcome<Defaults> {
-        let params = pairs("--param", &self.param)?.into_iter().map(|(name, text)| (name, parameter(&text)));
+        let values = |(name, text): (String, String)| (name, parameter(&text));
+        let params = pairs("--param", &self.param)?.into_iter().map(values);
+        let limits = pairs("--limit", &self.limit)?.into_iter().map(values);
         Ok(Defaults {
             output: self.output.clone().or_else(|| self.template.clone()),
             preset: self.preset.clone(),
@@ -71,6 +76,7 @@ impl What {
             tags: pairs("--tag", &self.tag)?.into_iter().collect(),
             ttl: self.ttl.clone(),
             wall: self.wall.clone(),
+            limits: limits.collect(),
         })
     }
 

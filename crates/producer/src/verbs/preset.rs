@@ -78,6 +78,7 @@ fn show(info: &PresetInfo) -> String {
     let facts = [
         ["output".to_owned(), format!("{} ({extension})", info.content_type)],
         ["wall limit".to_owned(), format!("{} s unless --wall says otherwise", info.wall_seconds_default)],
+        ["memory".to_owned(), format!("up to {} MiB", info.memory_bytes_max / (1024 * 1024))],
         ["threads".to_owned(), format!("up to {}", info.threads_max)],
     ];
     let head = format!("{}@{}  {}\n\n{}", info.name, info.version, info.summary, columns(&facts));

@@ -46,10 +46,18 @@ Placeholders of outputs:
   {id}      the job's id
 
 Lines of a .jsonl manifest have input, and may have output, preset, params, priority, tags, ttl,
-wall and etag:
+wall, limits and etag:
   {\"input\":\"raw/a.mov\",\"output\":\"out/a.mp4\",\"preset\":\"h264-720p@1\",\"params\":{\"crf\":20}}
-The header of a .csv manifest names the same columns; params and tags are param.NAME and tag.NAME:
-  input,output,preset,param.crf,tag.title
+The header of a .csv manifest names the same columns; params, tags and limits are param.NAME,
+tag.NAME and limit.NAME:
+  input,output,preset,param.crf,tag.title,limit.frames
+
+Limits (of --limit, limits, limit.NAME) narrow what the worker allows; beyond one, the job fails:
+  input_bytes output_bytes   size of input and output, such as 500MiB
+  duration_seconds           length of the input, such as 1h30m
+  pixels frames streams      of the input: one picture's pixels, pictures, streams
+  cpu_seconds stall_seconds  processor time; longest time without progress
+  memory_bytes               private memory of the codec, such as 2GiB
 
 Job ids are UUIDv7. With --idempotency-key their time is zero, and the rest is a hash of the key
 and of input, output, preset and parameters as written: the same line under the same key is the

@@ -34,6 +34,7 @@ pub(super) struct Preview<'a> {
     priority: valet_protocol::Priority,
     tags: &'a std::collections::BTreeMap<String, String>,
     wall_seconds: u32,
+    limits: &'a valet_protocol::Limits,
     not_after: Timestamp,
 }
 
@@ -56,13 +57,14 @@ impl<'a> Preview<'a> {
             priority: plan.priority,
             tags: &plan.tags,
             wall_seconds: plan.wall_seconds,
+            limits: &plan.limits,
             not_after: message.not_after,
         }
     }
 
     pub(super) fn text(&self) -> String {
         format!(
-            "{}  {}@{}  {} -> {}\n  read    {}\n  create  {}\n  of use until {:.0}, then {} s are left for the work",
+            "{}  {}@{}  {} -> {}\n  read    {}\n  create  {}{}\n  of use until {:.0}, then {} s are left for the work",
             self.id,
             self.preset,
             self.version,
@@ -70,10 +72,18 @@ impl<'a> Preview<'a> {
             safe(self.output.blob),
             self.input.grant,
             self.output.grant,
+            limits_line(self.limits),
             self.not_after,
             self.wall_seconds,
         )
     }
+}
+
+/// The limits that a job sets, as `--limit` takes them, on a line of their own.
+fn limits_line(limits: &valet_protocol::Limits) -> String {
+    let Ok(serde_json::Value::Object(set)) = serde_json::to_value(limits) else { return String::new() };
+    let set: Vec<_> = set.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if set.is_empty() { String::new() } else { format!("\n  limits  {}", set.join(" ")) }
 }
 
 /// One job's state in a line, and what to do below it if there is something to do.

@@ -59,6 +59,10 @@ fn presets_and_parameters_are_checked() {
     dry("-p copy --ttl soon").golden("data-bad-ttl");
     dry("-p copy --ttl 48h").golden("data-long-ttl");
     dry("-p copy --wall 2h --ttl 1h").golden("data-short-ttl");
+    dry("-p copy --limit memory=2GiB").golden("data-unknown-limit");
+    dry("-p copy --limit memory_bytes=much").golden("data-bad-limit");
+    dry("-p copy --limit streams=99").golden("data-limit-out-of-range");
+    dry("-p copy --limit wall_seconds=60").golden("data-limit-wall");
     valet("preset show h264").golden("data-unknown-preset-show");
 }
 
@@ -72,6 +76,18 @@ fn a_dry_run_shows_the_job_with_redacted_grants() {
     assert_eq!(value["output"]["blob"], "out/2024/a.mp4");
     assert_eq!(value["params"]["crf"], 20);
     assert!(!json.stdout.contains("sig="), "{}", json.stdout);
+}
+
+#[test]
+fn limits_travel_with_the_job() {
+    let line = "submit raw/a.mov out/a.mp4 -p h264-720p --limit memory_bytes=2GiB --limit duration_seconds=1h \
+                --dry-run --json";
+    let json = valet(line).storage().finish().expect_code(0);
+    let value: serde_json::Value = serde_json::from_str(&json.stdout).expect("one JSON object");
+    let limits = serde_json::json!({ "memory_bytes": 2_147_483_648_u64, "duration_seconds": 3_600 });
+    assert_eq!(value["limits"], limits);
+    let text = valet(&line.replace(" --json", "")).storage().finish().expect_code(0).stdout;
+    assert!(text.contains("limits  duration_seconds=3600 memory_bytes=2147483648"), "{text}");
 }
 
 #[test]

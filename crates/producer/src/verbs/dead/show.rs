@@ -63,7 +63,7 @@ fn describe_message(message: &JobMessage) -> Value {
         "output": { "url": message.output.url, "content_type": message.output.content_type },
         "preset": { "name": message.preset.name, "version": message.preset.version,
                     "params": message.preset.params },
-        "limits": { "wall_seconds": message.limits.wall_seconds, "input_bytes": message.limits.input_bytes },
+        "limits": message.limits,
         "priority": message.priority,
         "tags": message.tags,
         "submitted_at": message.submitted_at,
