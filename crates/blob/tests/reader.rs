@@ -1,6 +1,7 @@
 //! Reading an input at random: the same bytes, no more of them than needed, in a fixed budget of memory.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::single_range_in_vec_init, reason = "lists of ranges, of which there may be one")]
 
 mod common;
 
