@@ -5,7 +5,7 @@ use std::ptr;
 use std::time::Duration;
 
 use super::attempt::{Act, Attempt, Kind};
-use super::outcome::{Outcome, call};
+use super::outcome::{Outcome, call, errno_name};
 use super::{Canaries, files};
 
 const GROUP: &str = "limits";
@@ -62,7 +62,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     }),
     attempt("threads", "start threads without end", |_| threads()),
     attempt("burn", "use the processor without end", |_| burn()).ends_by(Kind::Burn),
-    attempt("sleep", "wait for ever", |_| sleep()).ends_by(Kind::Sleep),
+    attempt("sleep", "wait for ever", |_| sleep_for_ever()).ends_by(Kind::Sleep),
     attempt("flood", "write 64 MiB to standard output", |_| flood()).ends_by(Kind::Flood),
 ];
 
@@ -100,13 +100,29 @@ fn memory() -> Outcome {
     Outcome::Did(format!("mapped {} GiB", MEMORY_BYTES_TRIED >> 30))
 }
 
+/// By libc, since Rust's own threads allocate as they start, and abort where they cannot.
 fn threads() -> Outcome {
+    extern "C" fn wait(_: *mut libc::c_void) -> *mut libc::c_void {
+        sleep_for_ever()
+    }
     const STACK_BYTES: usize = 64 << 10;
+    // SAFETY: attributes are plain data, which the first call makes a value; the second takes it and a number.
+    let (prepared, attributes) = unsafe {
+        let mut attributes = std::mem::zeroed();
+        let made = libc::pthread_attr_init(&raw mut attributes);
+        (made | libc::pthread_attr_setstacksize(&raw mut attributes, STACK_BYTES), attributes)
+    };
+    if prepared != 0 {
+        return Outcome::Broken("cannot describe a thread".to_owned());
+    }
     for count in 0..THREADS_TRIED {
-        let started = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(std::thread::park);
-        if let Err(error) = started {
-            let Outcome::Refused(by) = Outcome::refused(&error) else { continue };
-            return Outcome::Refused(format!("{by} after {count}"));
+        let mut thread = std::mem::MaybeUninit::<libc::pthread_t>::uninit();
+        // SAFETY: thread and attributes outlive the call; the thread's function uses no data.
+        let error = unsafe {
+            libc::pthread_create(thread.as_mut_ptr(), &raw const attributes, wait, ptr::null_mut())
+        };
+        if error != 0 {
+            return Outcome::Refused(format!("{} after {count}", errno_name(error)));
         }
     }
     Outcome::Did(format!("has {THREADS_TRIED} threads"))
@@ -119,7 +135,7 @@ fn burn() -> Outcome {
     }
 }
 
-fn sleep() -> Outcome {
+fn sleep_for_ever() -> ! {
     loop {
         std::thread::sleep(Duration::from_secs(3600));
     }

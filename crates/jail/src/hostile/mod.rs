@@ -23,6 +23,7 @@ pub use attempt::{Attempt, Kind};
 pub use judge::{Evidence, FLOOD_KEPT_BYTES_MAX, Verdict, judge};
 
 use outcome::Outcome;
+pub(crate) use outcome::errno_name;
 
 /// Things outside the jail that attempts try to reach.
 #[derive(Debug, Clone, Serialize, Deserialize)]
