@@ -112,7 +112,7 @@ fn root_in_a_container_is_told_to_be_somebody_else() {
 #[test]
 fn limits_are_named_whatever_the_step() {
     told("fork", libc::EAGAIN, &bare(), &["pids-limit", "TasksMax"]);
-    told("session", libc::ENOMEM, &bare(), &["memory"]);
+    told("surroundings", libc::ENOMEM, &bare(), &["memory"]);
     told("descriptors", libc::EMFILE, &bare(), &["LimitNOFILE"]);
     told("exec", libc::EACCES, &bare(), &["noexec"]);
     told("seccomp-notify", libc::EBUSY, &bare(), &["SCMP_ACT_NOTIFY"]);
