@@ -37,8 +37,8 @@ pub enum Step {
     CapabilityBounds,
     /// The jail becomes the id that is meant for it.
     Identity,
-    /// A session of its own, no host name, signals as a new program expects them.
-    Session,
+    /// No host name, private files, signals as a new program expects them.
+    Surroundings,
     /// Memory, processor time, file size, threads, open files.
     Rlimits,
     /// The capabilities held so far are given up.
@@ -79,7 +79,7 @@ impl Step {
         Self::Root,
         Self::CapabilityBounds,
         Self::Identity,
-        Self::Session,
+        Self::Surroundings,
         Self::Rlimits,
         Self::Capabilities,
         Self::NoNewPrivileges,
@@ -110,7 +110,7 @@ impl Step {
             Self::Root => "root",
             Self::CapabilityBounds => "capability-bounds",
             Self::Identity => "identity",
-            Self::Session => "session",
+            Self::Surroundings => "surroundings",
             Self::Rlimits => "rlimits",
             Self::Capabilities => "capabilities",
             Self::NoNewPrivileges => "no-new-privileges",

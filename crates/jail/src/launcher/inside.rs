@@ -72,7 +72,7 @@ fn enter(
     die_with_launcher(leash).at(Step::ParentDeath)?; // the kernel forgets it when ids change
 
     // 4. Bounds. Threads are counted per id, so this comes after the identity.
-    session(order.level).at(Step::Session)?;
+    surroundings(order.level).at(Step::Surroundings)?;
     rlimits::set(order).at(Step::Rlimits)?;
 
     // 5. Privileges go for good. Nothing above could be done without them, nothing below needs them.
@@ -141,10 +141,12 @@ fn gone() -> io::Error {
     io::Error::from_raw_os_error(libc::ESRCH)
 }
 
-/// A session without a terminal, no name of the machine, private files, and signals as a new program expects them: an
-/// exec keeps what the zygote ignores, and what it blocks.
-fn session(level: Level) -> io::Result<()> {
-    rustix::process::setsid()?;
+/// No name of the machine, private files, and signals as a new program expects them: an exec keeps what the zygote
+/// ignores, and what it blocks.
+///
+/// The session is the zygote's, which has no terminal: a new one would give each jail a share of the processor as large
+/// as the whole worker's, where the kernel groups by session.
+fn surroundings(level: Level) -> io::Result<()> {
     if level == Level::L1 {
         rustix::system::sethostname(b"jail")?;
     }
