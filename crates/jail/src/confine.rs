@@ -22,6 +22,8 @@ pub struct Confinement {
     pub read: Vec<PathBuf>,
     /// Directories that it may read and change. Each must exist.
     pub write: Vec<PathBuf>,
+    /// Directories that it may list and remove entries from, and no more: where its own directory is, and ends.
+    pub remove: Vec<PathBuf>,
     /// TCP ports that it may connect to; none: any. No port may be bound where this is given.
     pub tcp_ports: Option<Vec<u16>>,
 }
@@ -135,6 +137,11 @@ fn files(
         let opened = PathFd::new(path).map_err(|cause| ConfineError::Path { path: path.clone(), cause })?;
         rules = grant(rules, opened, path, write)?;
     }
+    let remove = AccessFs::ReadDir | AccessFs::RemoveDir | AccessFs::RemoveFile;
+    for path in &confinement.remove {
+        let opened = PathFd::new(path).map_err(|cause| ConfineError::Path { path: path.clone(), cause })?;
+        rules = grant(rules, opened, path, remove)?;
+    }
     Ok(rules)
 }
 
@@ -214,7 +221,7 @@ mod tests {
         let confinement = Confinement {
             read: vec![file.clone(), folder.path().join("no such file")],
             write: vec![own.clone()],
-            tcp_ports: None,
+            ..Confinement::default()
         };
         confined(&confinement, |confined| {
             if !confined.files {
@@ -237,11 +244,33 @@ mod tests {
     }
 
     #[test]
+    fn where_it_may_remove_it_may_neither_read_nor_write() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (own, lock, other) =
+            (folder.path().join("own"), folder.path().join("lock"), folder.path().join("other"));
+        fs::create_dir(&own).expect("a folder");
+        fs::write(&lock, "").expect("a file");
+        fs::write(&other, "text").expect("a file");
+        let remove = vec![folder.path().to_owned()];
+        let confinement = Confinement { write: vec![own.clone()], remove, ..Confinement::default() };
+        confined(&confinement, |confined| {
+            fs::remove_dir_all(&own).expect("its own directory");
+            fs::remove_file(&lock).expect("its own lock");
+            assert_eq!(denied(fs::read(&other)), confined.files);
+            assert_eq!(denied(File::options().append(true).open(&other)), confined.files);
+            assert_eq!(denied(File::create(folder.path().join("new"))), confined.files);
+        });
+    }
+
+    #[test]
     fn nothing_can_be_executed() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::copy("/bin/sh", folder.path().join("sh")).expect("a copy");
-        let confinement =
-            Confinement { read: vec!["/".into()], write: vec![folder.path().to_owned()], tcp_ports: None };
+        let confinement = Confinement {
+            read: vec!["/".into()],
+            write: vec![folder.path().to_owned()],
+            ..Confinement::default()
+        };
         confined(&confinement, |confined| {
             for program in ["/bin/sh".into(), folder.path().join("sh")] {
                 #[expect(clippy::disallowed_methods, reason = "to see it refused")]

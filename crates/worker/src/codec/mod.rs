@@ -26,7 +26,8 @@ pub use said::{SAID_BYTES_MAX, escape, excerpt};
 pub use watch::{Breach, Limits};
 
 use error::{End, judge};
-use reading::{Reading, read_at_most, read_progress};
+pub(crate) use reading::read_at_most;
+use reading::{Reading, read_progress};
 use watch::{Signs, Watch};
 
 /// How often the limits are compared with what is seen.

@@ -47,7 +47,7 @@ pub(super) async fn read_progress(mut stdout: impl AsyncRead + Unpin, progress: 
 }
 
 /// Reads all, keeps at most one byte more than `bytes_max`: enough to know that it was too much.
-pub(super) async fn read_at_most(mut stdout: impl AsyncRead + Unpin, bytes_max: usize) -> Vec<u8> {
+pub(crate) async fn read_at_most(mut stdout: impl AsyncRead + Unpin, bytes_max: usize) -> Vec<u8> {
     let (mut kept, mut buffer) = (Vec::new(), [0; 8 * 1024]);
     while let Ok(count @ 1..) = stdout.read(&mut buffer).await {
         let room = (bytes_max + 1).saturating_sub(kept.len());

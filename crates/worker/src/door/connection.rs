@@ -48,7 +48,7 @@ impl Door {
         let served = door.http().serve_connection(TokioIo::new(stream), service).await;
         // Everything else is a codec that hung up, or that had nothing more to ask.
         if served.is_err_and(|error| error.is_parse()) {
-            door.shut(Trip::Violation(Violation::new(rules::FORM, &heads.last())));
+            door.shut(Trip::Violation(Violation::new(rules::FORM, &heads.broken())));
         }
     }
 }

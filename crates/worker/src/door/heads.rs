@@ -34,13 +34,9 @@ impl Heads {
         self.with(|lines| lines.first.pop_front()).unwrap_or_default()
     }
 
-    /// The first line of what came last, also if it has not ended.
-    pub(super) fn last(&self) -> Vec<u8> {
-        self.with(|lines| match lines.in_headers {
-            true => lines.first.back().cloned(),
-            false => Some(lines.line.clone()),
-        })
-        .unwrap_or_default()
+    /// The first line of what could not be made a request of; it may not have ended.
+    pub(super) fn broken(&self) -> Vec<u8> {
+        self.with(|lines| lines.first.front().unwrap_or(&lines.line).clone())
     }
 
     fn note(&self, bytes: &[u8]) {
@@ -135,9 +131,10 @@ mod tests {
         for step in 1..sent.len() {
             let heads = Heads::default();
             sent.chunks(step).for_each(|part| heads.note(part));
-            assert_eq!(heads.last(), b"PRI * HT", "in steps of {step}");
-            assert_eq!(heads.next(), b"GET /a HTTP/1.1");
+            assert_eq!(heads.next(), b"GET /a HTTP/1.1", "in steps of {step}");
+            assert_eq!(heads.broken(), b"HEAD /b HTTP/1.0", "as long as it was not looked at");
             assert_eq!(heads.next(), b"HEAD /b HTTP/1.0");
+            assert_eq!(heads.broken(), b"PRI * HT");
             assert_eq!(heads.next(), b"");
         }
     }
@@ -146,8 +143,8 @@ mod tests {
     fn a_long_line_is_not_kept_whole() {
         let heads = Heads::default();
         heads.note(&[b'a'; 100_000]);
-        assert_eq!(heads.last().len(), LINE_BYTES_MAX);
+        assert_eq!(heads.broken().len(), LINE_BYTES_MAX);
         heads.note(b"\nHost: x");
-        assert_eq!(heads.last(), [b'a'; LINE_BYTES_MAX]);
+        assert_eq!(heads.next(), [b'a'; LINE_BYTES_MAX]);
     }
 }

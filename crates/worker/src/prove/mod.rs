@@ -9,10 +9,10 @@ mod show;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use valet_jail::hostile::{ATTEMPTS, Attempt, Verdict, judge};
+use valet_jail::hostile::{ATTEMPTS, Attempt, Evidence, Verdict, judge};
 use valet_jail::{Exit, Jail, JailError, Jailer, Order, Output, Task};
 
-use crate::codec::{Codec, Program};
+use crate::codec::{Codec, Program, read_at_most};
 use crate::config::Config;
 use crate::door::{Door, DoorLimits, Source};
 use crate::walls::{self, WallsError};
@@ -28,8 +28,8 @@ const ATTEMPT_CPU_SECONDS: u64 = 2;
 /// Largest output of an attempt: the real limit would only take longer to fill.
 const ATTEMPT_OUTPUT_BYTES: u64 = 16 << 20;
 
-/// What is kept of what an attempt says: one line.
-const SAID_BYTES_MAX: usize = 4 * 1024;
+/// What is kept of what an attempt says: one line, were it not for the attempt that floods.
+const SAID_BYTES_MAX: usize = 64 * 1024;
 
 /// One attempt, made.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Trial {
     /// Whether nothing got out.
     #[must_use]
     pub fn is_contained(&self) -> bool {
-        matches!(self.verdict, Verdict::Refused { .. } | Verdict::Residue { .. })
+        self.verdict.held()
     }
 
     /// What happened, in one line.
@@ -112,14 +112,21 @@ impl Ground {
         };
         let reading = async {
             match said {
-                Some(stdout) => read_line(stdout).await,
-                None => String::new(),
+                Some(stdout) => read_at_most(stdout, SAID_BYTES_MAX).await,
+                None => Vec::new(),
             }
         };
-        let ending = end(&mut jail);
         // The jail's end ends its door and its pipe as well.
-        let (exit, said, ()) = tokio::join!(ending, reading, serving);
-        Ok(judge(attempt, codec.level, &said, exit?.end, door.trip().is_some()))
+        let (ended, said, ()) = tokio::join!(end(&mut jail), reading, serving);
+        let (exit, out_of_time) = ended?;
+        let evidence = Evidence {
+            level: codec.level,
+            stdout: &String::from_utf8_lossy(&said),
+            end: exit.end,
+            door_refused: door.trip().is_some(),
+            out_of_time,
+        };
+        Ok(judge(attempt, &evidence))
     }
 
     /// Whether a jail can be made at all.
@@ -156,22 +163,13 @@ impl Ground {
     }
 }
 
-/// Waits for the end of an attempt, and makes it when it takes too long.
-async fn end(jail: &mut Jail) -> Result<Exit, JailError> {
+/// Waits for the end of an attempt, and makes it when it takes too long; whether it did.
+async fn end(jail: &mut Jail) -> Result<(Exit, bool), JailError> {
     match tokio::time::timeout(ATTEMPT_WALL, jail.wait()).await {
-        Ok(exit) => exit,
+        Ok(exit) => Ok((exit?, false)),
         Err(_) => {
             jail.kill();
-            jail.wait().await
+            Ok((jail.wait().await?, true))
         }
     }
-}
-
-async fn read_line(stdout: impl tokio::io::AsyncRead + Unpin) -> String {
-    use tokio::io::AsyncReadExt as _;
-    let mut said = Vec::new();
-    // What does not fit is left unread: an attempt that floods is ended by its limits.
-    let _ =
-        tokio::time::timeout(ATTEMPT_WALL, stdout.take(SAID_BYTES_MAX as u64).read_to_end(&mut said)).await;
-    String::from_utf8_lossy(&said).into_owned()
 }
