@@ -128,12 +128,12 @@ fn refuse(notify: RawFd, id: u64, errno: i32) -> io::Result<()> {
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-const IOW: u64 = 1;
-const IOWR: u64 = 3;
+const IOW: libc::Ioctl = 1;
+const IOWR: libc::Ioctl = 3;
 
 /// The number of a seccomp request: direction, size, type `!` and index, as `linux/ioctl.h` packs them.
-const fn request(direction: u64, index: u64, bytes: usize) -> u64 {
-    direction << 30 | (bytes as u64) << 16 | (b'!' as u64) << 8 | index
+const fn request(direction: libc::Ioctl, index: libc::Ioctl, bytes: usize) -> libc::Ioctl {
+    direction << 30 | (bytes as libc::Ioctl) << 16 | (b'!' as libc::Ioctl) << 8 | index
 }
 
 #[cfg(test)]

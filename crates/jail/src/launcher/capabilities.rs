@@ -32,7 +32,7 @@ pub(super) fn drop_all() -> io::Result<()> {
 fn drop_bounding_set() -> io::Result<()> {
     for capability in 0..CAPABILITY_NUMBERS {
         // SAFETY: the call changes what this process may gain, and takes no pointers.
-        if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } < 0 {
+        if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability) } < 0 {
             let error = io::Error::last_os_error();
             // The first number that the kernel does not know ends the list.
             return if error.raw_os_error() == Some(libc::EINVAL) { Ok(()) } else { Err(error) };

@@ -26,12 +26,13 @@ pub(super) struct Child {
 /// Makes the process; none in the process that was made.
 pub(super) fn clone(level: Level) -> io::Result<Option<Child>> {
     let namespaces = if level == Level::L1 { NAMESPACES } else { 0 };
-    let flags = namespaces | libc::CLONE_PIDFD | libc::SIGCHLD;
+    let flags = (namespaces | libc::CLONE_PIDFD | libc::SIGCHLD) as libc::c_ulong; // every argument a whole register
+    const NONE: libc::c_ulong = 0;
     let mut process: RawFd = -1;
     // SAFETY: without CLONE_VM and with no new stack this is a fork of a single-threaded process: the child has its own
     // copy of everything and goes on from here. The kernel writes one int, the pidfd, to `process`. The arguments that
     // differ in order between architectures are both zero.
-    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, &raw mut process, 0, 0) };
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, NONE, &raw mut process, NONE, NONE) };
     match pid {
         0 => Ok(None),
         1.. => {

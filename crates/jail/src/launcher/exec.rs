@@ -70,8 +70,9 @@ impl Words {
 pub(super) fn refuse_new_code() -> io::Result<()> {
     const PR_SET_MDWE: i32 = 65;
     const REFUSE_EXEC_GAIN: libc::c_ulong = 1;
+    const UNUSED: libc::c_ulong = 0; // checked by the kernel as a whole register
     // SAFETY: the call changes how this process may map memory, and takes no pointers.
-    let done = unsafe { libc::prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0) };
+    let done = unsafe { libc::prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, UNUSED, UNUSED, UNUSED) };
     let error = io::Error::last_os_error();
     if done == 0 || error.raw_os_error() == Some(libc::EINVAL) { Ok(()) } else { Err(error) }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use valet_jail::End;
+use valet_jail::{End, Level};
 
 use crate::support::{LIMITS, Rig, cache, fixture, levels, spawn};
 
@@ -65,6 +65,16 @@ async fn a_failing_step_is_named_with_its_reason() {
         let error = rig.start(level, LIMITS, None, &["fixture", "a\0b"]).await.expect_err("cannot be passed");
         assert_eq!((error.step(), error.errno()), (Some("exec"), Some(libc::EINVAL)), "{level}: {error}");
     }
+}
+
+#[tokio::test]
+async fn refused_namespaces_make_no_weaker_jail() {
+    if levels().contains(&Level::L1) {
+        return;
+    }
+    let error =
+        Rig::new().start(Level::L1, LIMITS, None, &["fixture", "exit", "0"]).await.expect_err("refused");
+    assert_eq!((error.step(), error.errno()), (Some("clone-namespaces"), Some(libc::EPERM)), "{error}");
 }
 
 /// Root in a container that has no capabilities cannot become another user; no jail runs as root instead.
