@@ -154,3 +154,33 @@ impl Shared {
         before.saturating_add(bytes) <= self.served_bytes_max
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt as _;
+
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    fn door_to(content: &[u8]) -> Door {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(content, 0).unwrap();
+        let source = Source::File { file: Arc::new(file), bytes: content.len() as u64 };
+        Door::new(source, DoorLimits::default())
+    }
+
+    #[tokio::test]
+    async fn what_a_codec_sent_before_its_end_is_looked_at() {
+        let door = door_to(b"0123456789");
+        let mut streams = Vec::new();
+        for line in ["GET /input HTTP/1.1", "GET /secret HTTP/1.1"] {
+            let (mut ours, theirs) = UnixStream::pair().unwrap();
+            ours.write_all(format!("{line}\r\nHost: 127.0.0.1\r\n\r\n").as_bytes()).await.unwrap();
+            streams.push(theirs);
+        }
+        door.serve_each(futures::stream::iter(streams)).await;
+        let Some(Trip::Violation(violation)) = door.trip() else { panic!("{:?}", door.trip()) };
+        assert_eq!(violation.asked, "GET /secret HTTP/1.1");
+    }
+}

@@ -9,7 +9,7 @@ mod show;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use valet_jail::hostile::{ATTEMPTS, Attempt, Evidence, Verdict, judge};
+use valet_jail::hostile::{ATTEMPTS, Attempt, Evidence, Kind, Verdict, judge};
 use valet_jail::{Exit, Jail, JailError, Jailer, Order, Output, Task};
 
 use crate::codec::{Codec, Program, read_at_most};
@@ -19,11 +19,14 @@ use crate::walls::{self, WallsError};
 
 pub use ground::Ground;
 
-/// Longest that one attempt may take; one that sleeps or spins is ended by this or by its processor limit.
-const ATTEMPT_WALL: Duration = Duration::from_secs(8);
+/// Longest that an attempt may take by the clock: far more than any needs, also on a machine that has no time.
+const ATTEMPT_WALL: Duration = Duration::from_secs(60);
+
+/// Clock of an attempt that waits to be ended by it.
+const SLEEP_WALL: Duration = Duration::from_secs(1);
 
 /// Processor seconds of an attempt.
-const ATTEMPT_CPU_SECONDS: u64 = 2;
+const ATTEMPT_CPU_SECONDS: u64 = 1;
 
 /// Largest output of an attempt: the real limit would only take longer to fill.
 const ATTEMPT_OUTPUT_BYTES: u64 = 16 << 20;
@@ -117,7 +120,8 @@ impl Ground {
             }
         };
         // The jail's end ends its door and its pipe as well.
-        let (ended, said, ()) = tokio::join!(end(&mut jail), reading, serving);
+        let wall = if attempt.kind == Kind::Sleep { SLEEP_WALL } else { ATTEMPT_WALL };
+        let (ended, said, ()) = tokio::join!(end(&mut jail, wall), reading, serving);
         let (exit, out_of_time) = ended?;
         let evidence = Evidence {
             level: codec.level,
@@ -164,8 +168,8 @@ impl Ground {
 }
 
 /// Waits for the end of an attempt, and makes it when it takes too long; whether it did.
-async fn end(jail: &mut Jail) -> Result<(Exit, bool), JailError> {
-    match tokio::time::timeout(ATTEMPT_WALL, jail.wait()).await {
+async fn end(jail: &mut Jail, wall: Duration) -> Result<(Exit, bool), JailError> {
+    match tokio::time::timeout(wall, jail.wait()).await {
         Ok(exit) => Ok((exit?, false)),
         Err(_) => {
             jail.kill();

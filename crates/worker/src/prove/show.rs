@@ -69,7 +69,7 @@ impl Show {
             println!("\n{}", self.group);
         }
         let (verdict, detail) = words(&trial.verdict);
-        println!("  {verdict:<9}  {:<52}  {detail}", trial.attempt.what);
+        println!("  {verdict:<9}  {:<62}  {detail}", trial.attempt.what);
     }
 }
 
