@@ -3,7 +3,7 @@
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
-use valet_testkit::{Folder, Program, bin};
+use valet_testkit::{Folder, Program, bin, workspace};
 
 /// `root` and `user` say as whom workers run, `l2` and `l2-user` besides that they get no namespaces. Without
 /// it: as whoever runs the tests. `cargo xtask test --workers` sets it.
@@ -65,6 +65,16 @@ impl Mode {
             Some(user) => Folder::of_user(name, user),
             None => Folder::new(name),
         }
+    }
+
+    /// Where all workers keep the codec's roots: copying hundreds of libraries for each test would take longer than
+    /// the tests.
+    pub(crate) fn roots(self) -> PathBuf {
+        let user = self.user.unwrap_or_else(|| rustix::process::getuid().as_raw());
+        let roots = workspace::root().join("target/test-roots").join(user.to_string());
+        std::fs::create_dir_all(&roots).expect("target is writable");
+        chown(&roots, Some(user), Some(user)).expect("our own folder, or we are root");
+        roots
     }
 
     /// A copy of a file for workers alone.

@@ -128,6 +128,7 @@ impl<'a> Stage<'a> {
                 "VALET_WORKER_PUBLISHERS",
                 format!("{}-producer,{}", self.vhost.name(), self.broker.username()),
             )
+            .env("VALET_JAIL_ROOTS", mode.roots())
             .env("VALET_WORKER_NAME", format!("worker-{number}"))
             .env("VALET_WORKER_SCRATCH", self.worker_folder.join(&format!("scratch-{number}")))
     }
