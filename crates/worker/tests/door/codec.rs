@@ -78,10 +78,9 @@ impl Codec {
         rest
     }
 
-    /// Whether the door has ended the connection, without another word that matters.
-    pub(crate) async fn is_over(self) -> bool {
+    /// Waits until the door ends the connection.
+    pub(crate) async fn wait_for_end(self) {
         self.rest().await;
-        true
     }
 
     /// Hangs up, and waits until the door has noticed.

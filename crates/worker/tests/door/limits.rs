@@ -40,7 +40,7 @@ async fn an_idle_connection_is_closed_for_others() {
     late.send(get(None)).await;
     assert_eq!(late.answer().await.body, b"0123456789");
     for codec in idle {
-        assert!(codec.is_over().await);
+        codec.wait_for_end().await;
     }
     assert!(door.trip().is_none(), "slowness is no violation: {:?}", door.trip());
 }

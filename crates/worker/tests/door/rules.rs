@@ -201,7 +201,7 @@ async fn the_first_violation_stands_and_nothing_is_served_after_it() {
     assert_eq!(before.answer().await.status, 403, "on a connection that was there before");
     let mut after = Codec::open(&door);
     after.send(with_line("GET /second HTTP/1.1")).await;
-    assert!(after.is_over().await, "and a new one is not served at all");
+    assert_eq!(after.rest().await, b"", "and a new one is not served at all");
     assert_eq!(violation(&door).await.asked, "GET /first HTTP/1.1");
 }
 
