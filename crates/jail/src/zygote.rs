@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::net::{RecvFlags, SendFlags};
 use rustix::process::{Pid, Resource, Rlimit};
 
-use crate::launcher::{self, Descriptors};
+use crate::launcher::{self, Streams};
 use crate::seccomp::Filters;
 use crate::step::{At, Step};
 use crate::wire::{Failure, Order, Report};
@@ -66,6 +66,7 @@ fn take_socket() -> io::Result<OwnedFd> {
 fn prepare(socket: &OwnedFd) -> Result<Filters, Failure> {
     let worker = rustix::net::sockopt::socket_peercred(socket).at(Step::Zygote)?.pid;
     identity::die_with(worker).at(Step::Zygote)?;
+    rustix::thread::set_name(c"valet-zygote").at(Step::Zygote)?; // it was started as /proc/self/exe
     rustix::process::setsid().at(Step::Zygote)?; // no terminal, and none of its signals
     ignore(&WORKERS_SIGNALS).at(Step::Zygote)?;
     ignore(&[libc::SIGCHLD]).at(Step::Zygote)?; // the kernel reaps the launchers
@@ -112,7 +113,7 @@ fn begin(order: &Order, descriptors: Vec<OwnedFd>, filters: &Filters, zygote: Pi
     let mut descriptors = descriptors.into_iter();
     match (descriptors.next(), descriptors.next(), descriptors.next(), descriptors.next()) {
         (Some(control), Some(stdout), Some(stderr), output) if output.is_some() == order.output.is_some() => {
-            launcher::launch(order, Descriptors { control, stdout, stderr, output }, filters, zygote)
+            launcher::launch(order, &control, Streams { stdout, stderr, output }, filters, zygote)
         }
         _ => std::process::exit(i32::from(EXIT_USAGE)),
     }

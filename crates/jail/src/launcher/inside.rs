@@ -13,7 +13,7 @@ use rustix::fs::Mode;
 use rustix::net::{RecvFlags, SendFlags};
 use rustix::process::Signal;
 
-use super::{Descriptors, EXIT_SETUP, capabilities, exec, landlock, mounts, rlimits};
+use super::{EXIT_SETUP, Streams, capabilities, exec, landlock, mounts, rlimits};
 use crate::seccomp::{self, Filters};
 use crate::step::{At, Step};
 use crate::wire::{Failure, Go, Order, Report, Task};
@@ -26,8 +26,14 @@ pub(super) const GO: u8 = b'g';
 const FAILURE_BYTES_MAX: usize = 256;
 
 /// Lives the jail's life.
-pub(super) fn live(order: &Order, descriptors: Descriptors, leash: OwnedFd, filters: &Filters) -> ! {
-    let failure = match enter(order, descriptors, &leash, filters) {
+pub(super) fn live(
+    order: &Order,
+    control: &OwnedFd,
+    streams: Streams,
+    leash: OwnedFd,
+    filters: &Filters,
+) -> ! {
+    let failure = match enter(order, control, streams, &leash, filters) {
         Ok(never) => match never {},
         Err(failure) => failure,
     };
@@ -48,7 +54,8 @@ pub(super) fn failure(leash: &OwnedFd) -> Option<Failure> {
 
 fn enter(
     order: &Order,
-    descriptors: Descriptors,
+    control: &OwnedFd,
+    streams: Streams,
     leash: &OwnedFd,
     filters: &Filters,
 ) -> Result<Infallible, Failure> {
@@ -58,7 +65,7 @@ fn enter(
 
     // 2. The root, while we still are who may walk to it: the worker's directories are closed to other ids.
     match order.level {
-        Level::L1 => mounts::enter(order, descriptors.output.as_ref()).at(Step::Mounts)?,
+        Level::L1 => mounts::enter(order, streams.output.as_ref()).at(Step::Mounts)?,
         Level::L2 => std::env::set_current_dir(&order.root).at(Step::Root)?,
     }
 
@@ -81,7 +88,7 @@ fn enter(
     exec::refuse_new_code().at(Step::Mdwe)?;
 
     // 6. Standard streams to their places. From here on, what outlives the exec is 0, 1, 2, and the output at L2.
-    let Descriptors { control, stdout, stderr, output } = descriptors;
+    let Streams { stdout, stderr, output } = streams;
     rustix::stdio::dup2_stdout(&stdout).at(Step::Descriptors)?;
     rustix::stdio::dup2_stderr(&stderr).at(Step::Descriptors)?;
     drop((stdout, stderr));
@@ -97,10 +104,9 @@ fn enter(
     // 9. The notify filter alone: its descriptor must leave by sendmsg(2), which the strict filters refuse. And the
     //    worker serves the door before the codec can knock.
     let notify = seccomp::install_notify().at(Step::SeccompNotify)?;
-    scm::send(&control, &Report::Ready, &[notify.as_fd()], SendFlags::empty()).at(Step::Ready)?;
+    scm::send(control, &Report::Ready, &[notify.as_fd()], SendFlags::empty()).at(Step::Ready)?;
     drop(notify);
-    allowed(&control).at(Step::Ready)?;
-    drop(control);
+    allowed(control).at(Step::Ready)?;
 
     // 10. The strict filters, then the codec. In between only what the allow list admits.
     let pid = rustix::process::getpid().as_raw_pid();

@@ -6,7 +6,6 @@
 mod capabilities;
 mod clone;
 mod exec;
-
 mod inside;
 mod landlock;
 mod mounts;
@@ -22,44 +21,51 @@ use crate::seccomp::Filters;
 use crate::step::{At, Step};
 use crate::wire::{Failure, Order, Report};
 use crate::{Level, identity, scm};
-use watch::Ended;
 
 /// A launcher, or a jail, in which a step did not work.
 const EXIT_SETUP: i32 = 121;
 
-/// The descriptors that came with an order.
-pub(crate) struct Descriptors {
-    pub(crate) control: OwnedFd,
+/// The descriptors of an order that are the jail's alone.
+pub(crate) struct Streams {
     pub(crate) stdout: OwnedFd,
     pub(crate) stderr: OwnedFd,
     pub(crate) output: Option<OwnedFd>,
 }
 
 /// Makes the jail that `order` describes and ends with it.
-pub(crate) fn launch(order: &Order, descriptors: Descriptors, filters: &Filters, zygote: Pid) -> ! {
-    let control = descriptors.control.try_clone();
-    let made = make(order, descriptors, filters, zygote);
-    let (report, code) = match made {
+pub(crate) fn launch(
+    order: &Order,
+    control: &OwnedFd,
+    streams: Streams,
+    filters: &Filters,
+    zygote: Pid,
+) -> ! {
+    let (report, code) = match make(order, control, streams, filters, zygote) {
         Ok(report) => (report, 0),
         Err(failure) => (Report::Failed(failure), EXIT_SETUP),
     };
-    if let Ok(control) = control {
-        // Nobody to tell when the worker is gone; the jail is dead in any case.
-        let _ = scm::send(control, &report, &[], SendFlags::empty());
-    }
+    // Nobody to tell when the worker is gone; the jail is dead in any case.
+    let _ = scm::send(control, &report, &[], SendFlags::empty());
     std::process::exit(code)
 }
 
 /// The launcher's procedure. Every return, of whatever kind, means that the jail is dead.
-fn make(order: &Order, descriptors: Descriptors, filters: &Filters, zygote: Pid) -> Result<Report, Failure> {
+fn make(
+    order: &Order,
+    control: &OwnedFd,
+    streams: Streams,
+    filters: &Filters,
+    zygote: Pid,
+) -> Result<Report, Failure> {
     // 1. Die with the zygote, and count children again, which the zygote does not.
+    rustix::thread::set_name(c"valet-launcher").at(Step::Tie)?;
     identity::die_with(zygote).at(Step::Tie)?;
     watch::count_children().at(Step::Tie)?;
 
     // 2. While still root: nothing of root's groups goes along, and the output file becomes the jail's.
     if let Some(id) = order.outer_id {
         identity::leave_groups().at(Step::Identity)?;
-        identity::give(descriptors.output.as_ref(), id).at(Step::OutputOwner)?;
+        identity::give(streams.output.as_ref(), id).at(Step::OutputOwner)?;
     }
 
     // 3. The jail's first process, held until it is let go. The leash tells either end of the other's death. Without
@@ -69,10 +75,9 @@ fn make(order: &Order, descriptors: Descriptors, filters: &Filters, zygote: Pid)
     let clone_step = if order.level == Level::L1 { Step::CloneNamespaces } else { Step::Clone };
     let Some(child) = clone::clone(order.level).at(clone_step)? else {
         drop(leash);
-        inside::live(order, descriptors, leash_inside, filters)
+        inside::live(order, control, streams, leash_inside, filters)
     };
-    let Descriptors { control, .. } = descriptors; // the streams are the jail's alone from here on
-    drop(leash_inside);
+    drop((streams, leash_inside)); // else the worker would read no end of them before ours
 
     // 4. One id inside, one outside. From outside, because a jail may not map what it does not own.
     if order.level == Level::L1 {
@@ -87,20 +92,15 @@ fn make(order: &Order, descriptors: Descriptors, filters: &Filters, zygote: Pid)
     identity::set_dumpable(false).at(Step::LauncherIdentity)?;
 
     // 6. Tell the worker first, so that it can kill what is about to live.
-    scm::send(&control, &Report::Child, &[child.process.as_fd()], SendFlags::empty()).at(Step::Handover)?;
+    scm::send(control, &Report::Child, &[child.process.as_fd()], SendFlags::empty()).at(Step::Handover)?;
     rustix::io::write(&leash, &[inside::GO]).at(Step::Handover)?;
 
     // 7. Until the jail is dead.
-    let ended = watch::until_dead(&child, &control).at(Step::Handover)?;
+    let ended = watch::until_dead(&child, control).at(Step::Handover)?;
     match inside::failure(&leash) {
         Some(failure) => Err(failure),
-        None => Ok(exit(ended)),
+        None => Ok(ended),
     }
-}
-
-fn exit(ended: Ended) -> Report {
-    let Ended { code, signal, cpu_microseconds, rss_kib_max } = ended;
-    Report::Exit { code, signal, cpu_microseconds, rss_kib_max }
 }
 
 /// Two ends of a stream between launcher and jail; neither survives an exec.

@@ -7,14 +7,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, pidfd_send_signal};
 
 use super::clone::Child;
-
-/// How the jail ended.
-pub(super) struct Ended {
-    pub(super) code: Option<i32>,
-    pub(super) signal: Option<i32>,
-    pub(super) cpu_microseconds: u64,
-    pub(super) rss_kib_max: u64,
-}
+use crate::wire::Report;
 
 /// The zygote has its children reaped by the kernel, and a forked process inherits that; then nothing could be
 /// learned of the jail's end.
@@ -24,8 +17,8 @@ pub(super) fn count_children() -> io::Result<()> {
     if before == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Waits until the jail is dead. Once the worker's end of `control` is closed, kills it.
-pub(super) fn until_dead(child: &Child, control: &OwnedFd) -> io::Result<Ended> {
+/// Waits until the jail is dead, and says how it ended. Once the worker's end of `control` is closed, kills it.
+pub(super) fn until_dead(child: &Child, control: &OwnedFd) -> io::Result<Report> {
     loop {
         // A packet is for the jail and none of our business; that no more will come is.
         let mut descriptors =
@@ -45,7 +38,7 @@ pub(super) fn until_dead(child: &Child, control: &OwnedFd) -> io::Result<Ended> 
     }
 }
 
-fn reap(pid: Pid) -> io::Result<Ended> {
+fn reap(pid: Pid) -> io::Result<Report> {
     let mut status = 0;
     // SAFETY: the struct is plain integers, for which zero is a value.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -60,7 +53,7 @@ fn reap(pid: Pid) -> io::Result<Ended> {
             return Err(error);
         }
     }
-    Ok(Ended {
+    Ok(Report::Exit {
         code: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
         signal: libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)),
         cpu_microseconds: microseconds(usage.ru_utime) + microseconds(usage.ru_stime),

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use tokio::io::AsyncReadExt;
 use valet_jail::{End, Level};
 
-use crate::support::{LIMITS, Rig, cache, fixture, levels, spawn};
+use crate::support::{LIMITS, PATIENCE, Rig, cache, fixture, levels, spawn};
 
 #[tokio::test]
 async fn exit_codes_arrive() {
@@ -47,6 +48,17 @@ async fn a_kill_ends_it() {
         assert_eq!(exit.end, End::Signal(libc::SIGKILL), "{level}");
         assert!(!exit.spent_all_of(LIMITS.cpu_seconds), "{level}: a kill is not the processor limit's");
         assert_eq!(jail.wait().await.expect("the same again"), exit);
+    }
+}
+
+#[tokio::test]
+async fn streams_end_when_the_codec_closes_them() {
+    let rig = Rig::new();
+    for level in levels() {
+        let mut jail = rig.start(level, LIMITS, None, &["fixture", "close-and-sleep"]).await.expect("a jail");
+        let mut stdout = jail.take_stdout().expect("stdout");
+        let read = tokio::time::timeout(PATIENCE, stdout.read(&mut [0])).await;
+        assert_eq!(read.expect("an end").expect("no error"), 0, "{level}");
     }
 }
 

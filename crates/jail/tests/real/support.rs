@@ -8,7 +8,7 @@ use tokio::io::AsyncReadExt;
 use valet_jail::{End, Exit, Jail, JailError, Jailer, Level, Limits, Order, Output, Root, Task};
 
 /// Patience of every wait in these tests.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Enough for the fixture in all it does.
 pub(crate) const LIMITS: Limits = Limits { data_bytes: 256 << 20, cpu_seconds: 20, file_bytes: 64 << 20 };
