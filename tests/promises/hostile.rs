@@ -63,7 +63,7 @@ fn a_codec_that_does_its_work_is_believed() {
 /// Requests that a codec has no reason to make, and what of them a report must name.
 const REQUESTS: [(&str, &str); 12] = [
     ("GET /etc/passwd HTTP/1.1|Host: 127.0.0.1", "/etc/passwd"),
-    ("GET /input?sig=x HTTP/1.1|Host: 127.0.0.1", "/input?sig=x"),
+    ("GET /input?from=0 HTTP/1.1|Host: 127.0.0.1", "/input?from=0"),
     ("GET //input HTTP/1.1|Host: 127.0.0.1", "//input"),
     ("GET /x/../input HTTP/1.1|Host: 127.0.0.1", "/x/../input"),
     ("GET /%69nput HTTP/1.1|Host: 127.0.0.1", "%69nput"),
@@ -194,6 +194,5 @@ fn an_output_that_grows_for_ever_is_ended_at_its_cap() {
 fn memory_ends_at_its_limit() {
     let scene = Scene::with(|program| program.env("VALET_WORKER_MEMORY_BYTES_MAX", "256MiB"));
     let end = scene.expect("eat", &["memory-limit"]);
-    let pieces = detail(&end).split(' ').find_map(|word| word.parse::<u32>().ok());
-    assert!(pieces.is_none_or(|pieces| pieces <= 16), "256 MiB are 16 pieces: {end:#}");
+    assert!(detail(&end).contains("268435456"), "it says how much there was: {end:#}");
 }
