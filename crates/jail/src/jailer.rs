@@ -97,7 +97,8 @@ impl Jailer {
         self.zygote.pid
     }
 
-    /// Makes a jail and sets its task going: every wall stands when this returns.
+    /// Makes a jail and sets its task going. When this returns, every wall stands but the strict filters, which the
+    /// jail's process puts on itself between this word and its task; should that fail, [`Jail::wait`] tells the step.
     ///
     /// Dropping the future, or the jail, kills whatever already exists.
     pub async fn run(&self, order: Order<'_>) -> Result<Jail, JailError> {
