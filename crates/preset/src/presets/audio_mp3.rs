@@ -4,6 +4,7 @@ use crate::argv::Command;
 use crate::check::{AudioRule, DurationRule, MediaCheck, MediaRules};
 use crate::error::PresetError;
 use crate::input::InputKind;
+use crate::limits::SOUND_MEMORY_BYTES;
 use crate::param::{ParamSpec, Params};
 use crate::preset::{ONE_PASS, Preset, PresetInfo, Scene};
 use crate::presets::sound;
@@ -35,7 +36,7 @@ impl Preset for AudioMp3 {
             work: ONE_PASS,
             wall_seconds_default: 1_800,
             threads_max: 1,
-            memory_bytes_max: crate::limits::SOUND_MEMORY_BYTES,
+            memory_bytes_max: SOUND_MEMORY_BYTES,
             params: PARAMS,
         }
     }

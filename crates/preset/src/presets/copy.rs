@@ -4,6 +4,7 @@ use crate::argv::Command;
 use crate::check::MediaCheck;
 use crate::error::PresetError;
 use crate::input::InputKind;
+use crate::limits::SOUND_MEMORY_BYTES;
 use crate::param::Params;
 use crate::preset::{Preset, PresetInfo, Scene, Work};
 
@@ -23,7 +24,7 @@ impl Preset for Copy {
             work: Work::Copy,
             wall_seconds_default: 3_600,
             threads_max: 1,
-            memory_bytes_max: crate::limits::SOUND_MEMORY_BYTES,
+            memory_bytes_max: SOUND_MEMORY_BYTES,
             params: &[],
         }
     }

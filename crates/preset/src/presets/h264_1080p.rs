@@ -4,6 +4,7 @@ use crate::argv::{Args, Command};
 use crate::check::MediaCheck;
 use crate::error::PresetError;
 use crate::input::InputKind;
+use crate::limits::VIDEO_MEMORY_BYTES;
 use crate::param::{ParamSpec, Params};
 use crate::preset::{ONE_PASS, Preset, PresetInfo, Scene};
 use crate::presets::film::{self, Container};
@@ -31,7 +32,7 @@ impl Preset for H264FullHd {
             work: ONE_PASS,
             wall_seconds_default: 7_200,
             threads_max: 16,
-            memory_bytes_max: crate::limits::VIDEO_MEMORY_BYTES,
+            memory_bytes_max: VIDEO_MEMORY_BYTES,
             params: PARAMS,
         }
     }

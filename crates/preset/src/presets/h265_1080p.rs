@@ -5,6 +5,7 @@ use crate::check::MediaCheck;
 use crate::error::PresetError;
 use crate::geometry::FrameBox;
 use crate::input::InputKind;
+use crate::limits::VIDEO_MEMORY_BYTES;
 use crate::param::{ParamSpec, Params};
 use crate::preset::{ONE_PASS, Preset, PresetInfo, Scene};
 use crate::presets::film::{self, Container};
@@ -35,7 +36,7 @@ impl Preset for H265FullHd {
             work: ONE_PASS,
             wall_seconds_default: 14_400,
             threads_max: 16,
-            memory_bytes_max: crate::limits::VIDEO_MEMORY_BYTES,
+            memory_bytes_max: VIDEO_MEMORY_BYTES,
             params: PARAMS,
         }
     }

@@ -5,7 +5,7 @@ use crate::check::{AudioRule, DurationRule, MediaCheck, MediaRules, SizeRule, Vi
 use crate::error::PresetError;
 use crate::geometry::Frame;
 use crate::input::InputKind;
-use crate::limits::PICTURE_SIDE_MAX;
+use crate::limits::{PICTURE_MEMORY_BYTES, PICTURE_SIDE_MAX};
 use crate::param::{ParamSpec, Params};
 use crate::preset::{ONE_PASS, Preset, PresetInfo, Scene};
 use crate::presets::picture;
@@ -38,7 +38,7 @@ impl Preset for ImageWebp {
             work: ONE_PASS,
             wall_seconds_default: 300,
             threads_max: 2,
-            memory_bytes_max: crate::limits::PICTURE_MEMORY_BYTES,
+            memory_bytes_max: PICTURE_MEMORY_BYTES,
             params: PARAMS,
         }
     }

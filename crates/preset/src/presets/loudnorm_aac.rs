@@ -5,6 +5,7 @@ use crate::argv::{Command, Filters, Text, text};
 use crate::check::{AudioRule, DurationRule, MediaCheck, MediaRules};
 use crate::error::PresetError;
 use crate::input::InputKind;
+use crate::limits::SOUND_MEMORY_BYTES;
 use crate::loudness::Loudness;
 use crate::param::{ParamSpec, Params};
 use crate::preset::{Capture, Pass, Preset, PresetInfo, Scene, Work};
@@ -47,7 +48,7 @@ impl Preset for LoudnormAac {
             work: Work::Transcode(PASSES),
             wall_seconds_default: 3_600,
             threads_max: 1,
-            memory_bytes_max: crate::limits::SOUND_MEMORY_BYTES,
+            memory_bytes_max: SOUND_MEMORY_BYTES,
             params: PARAMS,
         }
     }

@@ -4,6 +4,7 @@ use crate::argv::{Args, Command, text};
 use crate::check::{AudioRule, DurationRule, MediaCheck, MediaRules, SizeRule, VideoRule};
 use crate::error::PresetError;
 use crate::input::InputKind;
+use crate::limits::PICTURE_MEMORY_BYTES;
 use crate::param::{ParamSpec, Params};
 use crate::preset::{ONE_PASS, Preset, PresetInfo, Scene};
 use crate::presets::picture;
@@ -33,7 +34,7 @@ impl Preset for PreviewGif {
             work: ONE_PASS,
             wall_seconds_default: 600,
             threads_max: 4,
-            memory_bytes_max: crate::limits::PICTURE_MEMORY_BYTES,
+            memory_bytes_max: PICTURE_MEMORY_BYTES,
             params: PARAMS,
         }
     }

@@ -4,6 +4,7 @@ use crate::argv::Command;
 use crate::check::MediaCheck;
 use crate::error::PresetError;
 use crate::input::InputKind;
+use crate::limits::PROBE_MEMORY_BYTES;
 use crate::param::{ParamSpec, Params};
 use crate::preset::{Preset, PresetInfo, Scene, Work};
 
@@ -27,7 +28,7 @@ impl Preset for ProbeJson {
             work: Work::Probe,
             wall_seconds_default: 300,
             threads_max: 1,
-            memory_bytes_max: crate::limits::SOUND_MEMORY_BYTES,
+            memory_bytes_max: PROBE_MEMORY_BYTES,
             params: PARAMS,
         }
     }

@@ -4,6 +4,7 @@ use crate::argv::{Args, Command, text};
 use crate::check::{AudioRule, DurationRule, MediaCheck, MediaRules, SizeRule, VideoRule};
 use crate::error::{PresetError, Unsuited};
 use crate::input::InputKind;
+use crate::limits::SOUND_MEMORY_BYTES;
 use crate::param::Params;
 use crate::preset::{ONE_PASS, Preset, PresetInfo, Scene};
 
@@ -29,7 +30,7 @@ impl Preset for RemuxMp4 {
             work: ONE_PASS,
             wall_seconds_default: 3_600,
             threads_max: 1,
-            memory_bytes_max: crate::limits::SOUND_MEMORY_BYTES,
+            memory_bytes_max: SOUND_MEMORY_BYTES,
             params: &[],
         }
     }

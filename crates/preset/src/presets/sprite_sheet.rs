@@ -6,7 +6,7 @@ use crate::check::{AudioRule, DurationRule, MediaCheck, MediaRules, SizeRule, Vi
 use crate::error::{ParamProblem, PresetError, Unsuited};
 use crate::geometry::Frame;
 use crate::input::InputKind;
-use crate::limits::PICTURE_SIDE_MAX;
+use crate::limits::{PICTURE_MEMORY_BYTES, PICTURE_SIDE_MAX};
 use crate::param::{ParamKind, ParamSpec, Params};
 use crate::preset::{ONE_PASS, Preset, PresetInfo, Scene};
 use crate::presets::picture;
@@ -62,7 +62,7 @@ impl Preset for SpriteSheet {
             work: ONE_PASS,
             wall_seconds_default: 3_600,
             threads_max: 8,
-            memory_bytes_max: crate::limits::PICTURE_MEMORY_BYTES,
+            memory_bytes_max: PICTURE_MEMORY_BYTES,
             params: PARAMS,
         }
     }

@@ -1,14 +1,15 @@
 //! `thumbnail`: one picture of a film, or a smaller picture of a picture, as JPEG.
 //!
 //! It shows the very picture at its position: ffmpeg seeks to the keyframe before and decodes from there, so
-//! it reads at most one group of pictures (a 1 GB film of 40 Mbit/s, keyframes 10 s apart: 12 to 53 MB,
-//! 4 MB a second from the keyframe on). Taking the keyframe itself would read 3 MB, but another picture.
+//! it reads at most one group of pictures (of a 1 GB film of 40 Mbit/s with keyframes 10 s apart: 12 to 53 MB,
+//! measured). Taking the keyframe itself would read 6 MB, and show another picture: a matter for a version 2.
 
 use crate::argv::{Args, Command, text};
 use crate::check::{AudioRule, DurationRule, MediaCheck, MediaRules, SizeRule, VideoRule};
 use crate::error::PresetError;
 use crate::geometry::Frame;
 use crate::input::InputKind;
+use crate::limits::PICTURE_MEMORY_BYTES;
 use crate::param::{ParamSpec, Params};
 use crate::preset::{ONE_PASS, Preset, PresetInfo, Scene};
 use crate::presets::picture;
@@ -36,7 +37,7 @@ impl Preset for Thumbnail {
             work: ONE_PASS,
             wall_seconds_default: 300,
             threads_max: 4,
-            memory_bytes_max: crate::limits::PICTURE_MEMORY_BYTES,
+            memory_bytes_max: PICTURE_MEMORY_BYTES,
             params: PARAMS,
         }
     }

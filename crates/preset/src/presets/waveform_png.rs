@@ -6,6 +6,7 @@ use crate::error::PresetError;
 use crate::facts::AudioFacts;
 use crate::geometry::Frame;
 use crate::input::InputKind;
+use crate::limits::SOUND_MEMORY_BYTES;
 use crate::param::{ParamSpec, Params};
 use crate::preset::{ONE_PASS, Preset, PresetInfo, Scene};
 
@@ -48,7 +49,7 @@ impl Preset for WaveformPng {
             work: ONE_PASS,
             wall_seconds_default: 1_800,
             threads_max: 1,
-            memory_bytes_max: crate::limits::SOUND_MEMORY_BYTES,
+            memory_bytes_max: SOUND_MEMORY_BYTES,
             params: PARAMS,
         }
     }
