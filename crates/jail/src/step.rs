@@ -4,125 +4,58 @@ use std::io;
 
 use crate::wire::Failure;
 
-/// One step of making a jail, in the order in which they are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// The zygote prepares itself: a socket from the worker, no other descriptor, signals, privileges.
-    Zygote,
-    /// The zygote compiles the filters.
-    SeccompCompile,
-    /// The zygote makes a launcher.
-    Fork,
-    /// The launcher ties its life to the zygote's.
-    Tie,
-    /// The output file becomes the jail's own (a worker that is root).
-    OutputOwner,
-    /// A process in new namespaces (L1).
-    CloneNamespaces,
-    /// A process (L2).
-    Clone,
-    /// One id inside, one id outside (L1).
-    UidMap,
-    /// The launcher gives up root.
-    LauncherIdentity,
-    /// The jail's process is made known to the worker.
-    Handover,
-    /// The jail ties its life to the launcher's.
-    ParentDeath,
-    /// The codec's root becomes the only file system, the output file its only writable place (L1).
-    Mounts,
-    /// The codec's root becomes the working directory (L2).
-    Root,
-    /// No capability can be gained any more.
-    CapabilityBounds,
-    /// The jail becomes the id that is meant for it.
-    Identity,
-    /// No host name, private files, signals as a new program expects them.
-    Surroundings,
-    /// Memory, processor time, file size, threads, open files.
-    Rlimits,
-    /// The capabilities held so far are given up.
-    Capabilities,
-    /// No exec gains privileges.
-    NoNewPrivileges,
-    /// No memory becomes executable that was not so from its start.
-    Mdwe,
-    /// Standard streams and the output file come to their places.
-    Descriptors,
-    /// Reading beneath the root, writing one file, nothing else; no TCP; no signal and no socket outwards.
-    Landlock,
-    /// `socket()` goes to the worker.
-    SeccompNotify,
-    /// The worker hears that the walls stand, and lets the jail go on.
-    Ready,
-    /// Allow list and kill list.
-    SeccompStrict,
-    /// The codec starts.
-    Exec,
+macro_rules! steps {
+    ($($name:ident $word:literal $what:literal;)*) => {
+        /// One step of making a jail, in the order in which they are taken.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Step {
+            $(#[doc = $what] $name,)*
+        }
+
+        impl Step {
+            /// Every step, in order.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The stable name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+
+            /// What it does, or what stands then, for people.
+            pub const fn what(self) -> &'static str {
+                match self { $(Self::$name => $what,)* }
+            }
+        }
+    };
 }
 
-impl Step {
-    /// Every step, in order.
-    pub const ALL: &[Self] = &[
-        Self::Zygote,
-        Self::SeccompCompile,
-        Self::Fork,
-        Self::Tie,
-        Self::OutputOwner,
-        Self::CloneNamespaces,
-        Self::Clone,
-        Self::UidMap,
-        Self::LauncherIdentity,
-        Self::Handover,
-        Self::ParentDeath,
-        Self::Mounts,
-        Self::Root,
-        Self::CapabilityBounds,
-        Self::Identity,
-        Self::Surroundings,
-        Self::Rlimits,
-        Self::Capabilities,
-        Self::NoNewPrivileges,
-        Self::Mdwe,
-        Self::Descriptors,
-        Self::Landlock,
-        Self::SeccompNotify,
-        Self::Ready,
-        Self::SeccompStrict,
-        Self::Exec,
-    ];
-
-    /// The stable name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Zygote => "zygote",
-            Self::SeccompCompile => "seccomp-compile",
-            Self::Fork => "fork",
-            Self::Tie => "tie",
-            Self::OutputOwner => "output-owner",
-            Self::CloneNamespaces => "clone-namespaces",
-            Self::Clone => "clone",
-            Self::UidMap => "uid-map",
-            Self::LauncherIdentity => "launcher-identity",
-            Self::Handover => "handover",
-            Self::ParentDeath => "parent-death",
-            Self::Mounts => "mounts",
-            Self::Root => "root",
-            Self::CapabilityBounds => "capability-bounds",
-            Self::Identity => "identity",
-            Self::Surroundings => "surroundings",
-            Self::Rlimits => "rlimits",
-            Self::Capabilities => "capabilities",
-            Self::NoNewPrivileges => "no-new-privileges",
-            Self::Mdwe => "mdwe",
-            Self::Descriptors => "descriptors",
-            Self::Landlock => "landlock",
-            Self::SeccompNotify => "seccomp-notify",
-            Self::Ready => "ready",
-            Self::SeccompStrict => "seccomp-strict",
-            Self::Exec => "exec",
-        }
-    }
+steps! {
+    Zygote "zygote" "The zygote prepares itself: a socket from the worker, no other descriptor, signals, privileges.";
+    SeccompCompile "seccomp-compile" "The zygote compiles the filters.";
+    Fork "fork" "The zygote makes a launcher.";
+    Tie "tie" "The launcher ties its life to the zygote's.";
+    OutputOwner "output-owner" "The output file becomes the jail's own (a worker that is root).";
+    CloneNamespaces "clone-namespaces" "A process in new namespaces (L1).";
+    Clone "clone" "A process (L2).";
+    UidMap "uid-map" "One id inside, one id outside (L1).";
+    LauncherIdentity "launcher-identity" "The launcher gives up root.";
+    Handover "handover" "The jail's process is made known to the worker.";
+    ParentDeath "parent-death" "The jail ties its life to the launcher's.";
+    Mounts "mounts" "The codec's root becomes the only file system, the output file its only writable place (L1).";
+    Root "root" "The codec's root becomes the working directory (L2).";
+    CapabilityBounds "capability-bounds" "No capability can be gained any more.";
+    Identity "identity" "The jail becomes the id that is meant for it.";
+    Surroundings "surroundings" "No host name, private files, signals as a new program expects them.";
+    Rlimits "rlimits" "Memory, processor time, file size, threads, open files.";
+    Capabilities "capabilities" "The capabilities held so far are given up.";
+    NoNewPrivileges "no-new-privileges" "No exec gains privileges.";
+    Mdwe "mdwe" "No memory becomes executable that was not so from its start.";
+    Descriptors "descriptors" "Standard streams and the output file come to their places.";
+    Landlock "landlock" "Reading beneath the root, writing one file, nothing else; no TCP; no signal and no socket outwards.";
+    SeccompNotify "seccomp-notify" "`socket()` goes to the worker.";
+    Ready "ready" "The worker hears that the walls stand, and lets the jail go on.";
+    SeccompStrict "seccomp-strict" "Allow list and kill list.";
+    Exec "exec" "The codec starts.";
 }
 
 /// Names the step at which something failed.

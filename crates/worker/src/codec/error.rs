@@ -6,7 +6,7 @@ use std::sync::Arc;
 use valet_blob::StorageError;
 use valet_jail::{Exit, JailError};
 
-use super::{Breach, Limits, Run, excerpt, used_up};
+use super::{Breach, Limits, Run, excerpt};
 use crate::door::Trip;
 
 /// Why a run gave no result.
@@ -146,7 +146,10 @@ fn judge_exit(
         valet_jail::End::Code(code) => Err(CodecError::Exit { program, code, said: excerpt(said) }),
         valet_jail::End::Signal(SIGXFSZ) => Err(breach(Breach::OutputBytes)),
         valet_jail::End::Signal(SIGXCPU) => Err(breach(Breach::Cpu)),
-        valet_jail::End::Signal(SIGKILL) if used_up(exit, run.limits) => Err(breach(Breach::Cpu)),
+        // Pid 1 of a jail is deaf to SIGXCPU, so the kernel kills it a second later.
+        valet_jail::End::Signal(SIGKILL) if exit.spent_all_of(run.limits.cpu_seconds_max.max(1)) => {
+            Err(breach(Breach::Cpu))
+        }
         valet_jail::End::Signal(SIGSYS) => Err(CodecError::Forbidden { program, said: excerpt(said) }),
         // A library that does not look at what it is given crashes where another says so.
         valet_jail::End::Signal(_) if is_out_of_memory(said) => Err(breach(Breach::Memory)),

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::unix::pipe;
 use tokio::sync::watch as channel;
-use valet_jail::{Exit, Jail, Jailer, Level, Order, Output, Root, Task};
+use valet_jail::{Jail, Jailer, Level, Order, Output, Root, Task};
 
 use crate::door::{Door, Trip};
 
@@ -214,9 +214,4 @@ async fn tripped(door: Option<&Door>) -> Trip {
         Some(door) => door.tripped().await,
         None => std::future::pending().await,
     }
-}
-
-/// Whether the processor limit ended it: pid 1 of a jail is deaf to SIGXCPU, so the kernel kills it a second later.
-fn used_up(exit: &Exit, limits: &Limits) -> bool {
-    exit.cpu.as_secs() >= limits.cpu_seconds_max.max(1)
 }
