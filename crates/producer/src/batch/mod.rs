@@ -10,6 +10,7 @@ mod preset;
 mod priority;
 mod request;
 mod spool;
+mod tags;
 
 pub use bounds::{LIMIT_NAMES, LimitError};
 pub use plan::{JobPlan, TTL_SECONDS_DEFAULT, TTL_SECONDS_MAX, WAIT_SECONDS_MIN};

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
-use valet_protocol::{BadText, ETag, JobId, Limits, Priority, limits};
+use valet_protocol::{BadText, ETag, JobId, Limits, Priority};
 
 use super::bounds::{self, LimitError};
 use super::outputs::Outputs;
@@ -14,6 +14,7 @@ use super::plan::{JobPlan, TTL_SECONDS_DEFAULT, TTL_SECONDS_MAX, WAIT_SECONDS_MI
 use super::preset::{Chosen, PresetChoiceError, Presets};
 use super::priority::parse_priority;
 use super::request::{Defaults, JobRequest, Place};
+use super::tags;
 use crate::address::{AddressError, BlobAddress};
 use crate::ids;
 use crate::template::{Filling, Template, TemplateError};
@@ -260,33 +261,13 @@ impl Planner {
     }
 
     fn tags(&self, own: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, PlanError> {
-        let mut tags = self.defaults.tags.clone();
-        tags.extend(own);
-        match wrong_tags(&tags) {
+        let mut labels = self.defaults.tags.clone();
+        labels.extend(own);
+        match tags::problem(&labels) {
             Some(problem) => Err(PlanError::Tags { problem }),
-            None => Ok(tags),
+            None => Ok(labels),
         }
     }
-}
-
-/// Which limit of the message the tags break. The message's own check would find it too, but only when
-/// others of the batch are sent already.
-fn wrong_tags(tags: &BTreeMap<String, String>) -> Option<String> {
-    if tags.len() > limits::TAGS_MAX {
-        return Some(format!("{} of them, and {} are allowed", tags.len(), limits::TAGS_MAX));
-    }
-    let names = 1..=limits::TAG_KEY_BYTES_MAX;
-    let bad_name = tags.keys().find(|name| !names.contains(&name.len()));
-    let bad_value = tags.iter().find(|(_, value)| value.len() > limits::TAG_VALUE_BYTES_MAX);
-    let control =
-        tags.iter().find(|(name, value)| (*name).chars().chain(value.chars()).any(char::is_control));
-    if bad_name.is_some() {
-        return Some(format!("a name has not 1 to {} bytes", limits::TAG_KEY_BYTES_MAX));
-    }
-    if let Some((name, _)) = bad_value {
-        return Some(format!("the value of {name:?} has more than {} bytes", limits::TAG_VALUE_BYTES_MAX));
-    }
-    control.map(|(name, _)| format!("{name:?} holds a control character"))
 }
 
 fn fill(
