@@ -72,7 +72,7 @@ pub struct Started {
 pub struct Progress {
     /// Counts the progress reports of one attempt from 1.
     pub sequence: u32,
-    /// What is being done: `fetch`, `codec`, `check`, `store`.
+    /// What is being done: `fetch` (a copy alone), `codec`, `finalising`.
     pub phase: ShortText,
     /// 0 to 100, if the duration is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
