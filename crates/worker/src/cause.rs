@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use valet_blob::StorageError;
 use valet_grant::{Finding, GrantError};
-use valet_preset::{CheckFailure, Exceeded, PresetError};
+use valet_preset::{Bounds, CheckFailure, Exceeded, FactsError, PresetError};
 use valet_protocol::DecodeError;
 
 use crate::codec::{CodecError, escape, excerpt};
@@ -46,7 +46,7 @@ pub enum Cause {
         bytes_max: u64,
     },
     /// The input is over a limit of its kind: too long, too large a picture, too many streams.
-    #[error("{0}")]
+    #[error("the input is more than it may be: {0}")]
     InputExceeds(Exceeded),
     /// The input ends before its media does.
     #[error("the input is cut off: {said}")]
@@ -130,8 +130,11 @@ impl Cause {
     }
 
     /// A failed look at the input by ffprobe: mostly the input's fault.
-    pub(crate) fn of_input_probe(error: CodecError) -> Self {
+    pub(crate) fn of_input_probe(error: CodecError, bounds: &Bounds) -> Self {
         match error {
+            CodecError::Exit { said, .. } if let Some(exceeded) = Exceeded::told(&said, bounds) => {
+                Self::InputExceeds(exceeded)
+            }
             CodecError::Exit { said, .. } if is_cut_off(&said) => Self::InputTruncated { said },
             CodecError::Exit { said, .. } => Self::NotMedia { said },
             CodecError::Answer { .. } => Self::NotMedia { said: error.to_string() },
@@ -147,9 +150,20 @@ impl Cause {
         }
     }
 
-    /// A failed codec run: a damaged input, mostly.
-    pub(crate) fn of_encode(error: CodecError) -> Self {
+    /// What ffprobe says about the input is nothing that a preset takes.
+    pub(crate) fn of_facts(error: FactsError) -> Self {
         match error {
+            FactsError::OverBounds(exceeded) => Self::InputExceeds(exceeded),
+            other => Self::NotMedia { said: chain(&other) },
+        }
+    }
+
+    /// A failed codec run: a damaged input, mostly.
+    pub(crate) fn of_encode(error: CodecError, bounds: &Bounds) -> Self {
+        match error {
+            CodecError::Exit { said, .. } if let Some(exceeded) = Exceeded::told(&said, bounds) => {
+                Self::InputExceeds(exceeded)
+            }
             CodecError::Exit { said, .. } if is_cut_off(&said) => Self::InputTruncated { said },
             other => Self::of_codec(other),
         }

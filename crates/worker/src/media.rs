@@ -11,7 +11,7 @@ use valet_preset::{
 };
 
 use crate::cause::Cause;
-use crate::codec::{Codec, CodecError, Limits, Program, Progress, Run};
+use crate::codec::{Codec, CodecError, Finished, Limits, Program, Progress, Run};
 use crate::door::{Door, DoorLimits, Source};
 use crate::progress::{Scale, while_telling};
 use crate::reports::Reporter;
@@ -108,38 +108,35 @@ impl Workshop<'_> {
 
     async fn check_document(&self, made: &Made) -> Result<MediaFacts, Cause> {
         let json = read_document(&made.output).await.map_err(Cause::ScratchFile)?;
-        let facts = MediaFacts::from_ffprobe_json(&json).map_err(not_media)?;
-        self.require_bounds(&facts)?;
+        let facts = MediaFacts::from_ffprobe_json(&json).map_err(Cause::of_facts)?;
+        facts.exceeds(&self.bounds).map_or(Ok(()), |exceeded| Err(Cause::InputExceeds(exceeded)))?;
         let checked = self.plan.check.check(&facts, &facts);
         checked.map(|()| facts).map_err(Cause::OutputUnfit)
     }
 
     async fn input_facts(&self) -> Result<MediaFacts, Cause> {
-        let json = self.probe(self.input, &self.bounds).await.map_err(Cause::of_input_probe)?;
-        let facts = MediaFacts::from_ffprobe_json(&json).map_err(not_media)?;
-        self.require_bounds(&facts)?;
-        Ok(facts)
-    }
-
-    fn require_bounds(&self, facts: &MediaFacts) -> Result<(), Cause> {
-        facts.exceeds(&self.bounds).map_or(Ok(()), |exceeded| Err(Cause::InputExceeds(exceeded)))
+        let bounds = &self.bounds;
+        let probed = self.probe(self.input, bounds).await;
+        let Finished { stdout, said } = probed.map_err(|error| Cause::of_input_probe(error, bounds))?;
+        MediaFacts::from_probe(&stdout, &said, bounds).map_err(Cause::of_facts)
     }
 
     /// The output is untrusted media again: it gets a door and a jail of its own.
     async fn output_facts(&self, output: &Output, bytes: u64) -> Result<MediaFacts, Cause> {
         let source = Source::File { file: output.file().clone(), bytes };
         let door = Door::new(source, DoorLimits::default());
-        let json = self.probe(&door, &Bounds::default()).await.map_err(Cause::of_output_probe)?;
+        let json = self.probe(&door, &Bounds::default()).await.map_err(Cause::of_output_probe)?.stdout;
         let unreadable = |error| Cause::OutputUnreadable { said: crate::logs::chain(&error) };
         MediaFacts::from_ffprobe_json(&json).map_err(unreadable)
     }
 
-    async fn probe(&self, door: &Door, bounds: &Bounds) -> Result<Vec<u8>, CodecError> {
+    async fn probe(&self, door: &Door, bounds: &Bounds) -> Result<Finished, CodecError> {
         self.ask(door, &probe_argv(bounds)).await
     }
 
-    async fn ask(&self, door: &Door, arguments: &[String]) -> Result<Vec<u8>, CodecError> {
-        let limits = Limits { wall: PROBE_WALL, stall: PROBE_WALL, ..self.limits.clone() };
+    async fn ask(&self, door: &Door, arguments: &[String]) -> Result<Finished, CodecError> {
+        let memory_bytes_max = self.limits.memory_bytes_max.min(valet_preset::PROBE_MEMORY_BYTES);
+        let limits = Limits { wall: PROBE_WALL, stall: PROBE_WALL, memory_bytes_max, ..self.limits.clone() };
         let run = Run {
             program: Program::Ffprobe,
             arguments,
@@ -148,16 +145,16 @@ impl Workshop<'_> {
             directory: self.directory,
             limits: &limits,
         };
-        let finished = self.tools.codec.capture(run, valet_preset::FACTS_BYTES_MAX).await?;
-        Ok(finished.stdout)
+        self.tools.codec.capture(run, valet_preset::FACTS_BYTES_MAX).await
     }
 
     /// The preset that stores ffprobe's answer.
     async fn describe(&self, output: &Output) -> Result<(), Cause> {
         let facts = MediaFacts::default();
         let arguments = self.arguments(0, &facts, None)?;
-        let json = self.ask(self.input, &arguments).await.map_err(Cause::of_input_probe)?;
-        write_document(output, json).await.map_err(Cause::ScratchFile)
+        let asked = self.ask(self.input, &arguments).await;
+        let described = asked.map_err(|error| Cause::of_input_probe(error, &self.bounds))?;
+        write_document(output, described.stdout).await.map_err(Cause::ScratchFile)
     }
 
     /// Runs all passes; returns what the last one said.
@@ -206,7 +203,7 @@ impl Workshop<'_> {
         let (sender, receiver) = watch::channel(Progress::default());
         let encoding = self.tools.codec.encode(run, &sender);
         let finished = while_telling(encoding, receiver, scale, reports).await;
-        Ok(finished.map_err(Cause::of_encode)?.said)
+        Ok(finished.map_err(|error| Cause::of_encode(error, &self.bounds))?.said)
     }
 
     fn arguments(
@@ -235,10 +232,6 @@ fn expected_duration(check: &MediaCheck, facts: &MediaFacts) -> Option<f64> {
         },
         MediaCheck::Bytes | MediaCheck::Document => None,
     }
-}
-
-fn not_media(error: valet_preset::FactsError) -> Cause {
-    Cause::NotMedia { said: crate::logs::chain(&error) }
 }
 
 /// Writes a document of [`valet_preset::FACTS_BYTES_MAX`] bytes at most.

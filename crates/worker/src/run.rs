@@ -71,7 +71,7 @@ pub async fn run(config: Config, scratch: Scratch, walls: Walls) -> Result<(), R
     tokio::spawn(async move { signals.drive(&stopper, grace).await });
 
     let jailer = walls.codec.jailer.clone();
-    let worker = Arc::new(set_up(&config, scratch, walls)?);
+    let worker = Arc::new(set_up(&config, scratch, walls).map_err(RunError::Client)?);
     let Some(session) = connect(&config, &stop).await? else { return Ok(()) };
     log_start(&config, &worker);
 
@@ -85,9 +85,8 @@ pub async fn run(config: Config, scratch: Scratch, walls: Walls) -> Result<(), R
     ended
 }
 
-fn set_up(config: &Config, scratch: Scratch, walls: Walls) -> Result<Worker, RunError> {
-    let client =
-        http::Client::new(http::Egress::new(config.grants.hosts.clone())).map_err(RunError::Client)?;
+fn set_up(config: &Config, scratch: Scratch, walls: Walls) -> Result<Worker, http::ClientError> {
+    let client = http::Client::new(http::Egress::new(config.grants.hosts.clone()))?;
     let tools = Tools { codec: walls.codec.clone(), threads: threads(config.slots) };
     Ok(Worker {
         name: config.name.as_str().into(),

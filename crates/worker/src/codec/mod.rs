@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::unix::pipe;
 use tokio::sync::watch as channel;
-use valet_jail::{Jail, Jailer, Level, Order, Output, Root, Task};
+use valet_jail::{Jail, JailError, Jailer, Level, Order, Output, Root, Task};
 
 use crate::door::{Door, Trip};
 
@@ -32,6 +32,9 @@ use watch::{Signs, Watch};
 
 /// How often the limits are compared with what is seen.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long the walls of one jail may take to stand; they take milliseconds.
+const JAIL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Room above the output limit in the kernel's own file limit, so that the watch sees the breach first and
 /// names it; both end the run.
@@ -155,7 +158,9 @@ impl Codec {
             limits: kernel_limits(run.limits),
             output: run.output.as_deref_mut(),
         };
-        let mut jail = self.jailer.run(order).await.map_err(|cause| CodecError::Start { program, cause })?;
+        let made = tokio::time::timeout(JAIL_TIMEOUT, self.jailer.run(order)).await;
+        let made = made.unwrap_or_else(|_| Err(JailError::Zygote(std::io::ErrorKind::TimedOut.into())));
+        let mut jail = made.map_err(|cause| CodecError::Start { program, cause })?;
         let said = jail.take_stderr().map(|stderr| Reading::spawn(said::drain(stderr)));
         // Without a door nobody answers the codec's socket(): it fails, as it should.
         let serving = jail.take_doors().zip(run.input.cloned());
