@@ -16,8 +16,8 @@ use crate::stage::{COMMAND_TIMEOUT, Stage};
 const KILLS: usize = 100;
 /// Longest until nothing is left of the dead, from the start of the next worker.
 const CLEAN_TIMEOUT: Duration = Duration::from_secs(5);
-/// Long enough for a few jobs, and for every step of each.
-const LIFE_MILLISECONDS_MAX: u64 = 1_200;
+/// Long enough for a job or two, and for every step of each.
+const LIFE_MILLISECONDS_MAX: u64 = 800;
 /// One life in so many is cut short while the worker still sets itself up.
 const STILLBORN_ONE_IN: u64 = 4;
 /// As long as a worker takes to set itself up, about.

@@ -9,8 +9,8 @@ use crate::stage::{COMMAND_TIMEOUT, Stage};
 use crate::verdict::{expect_failed, expect_nothing_stored};
 
 /// How a job ends that runs into a bound in the middle of its work.
-const BOUNDS: [&str; 5] =
-    ["duration-limit", "frame-limit", "output-too-large", "cpu-limit", "output-invalid"];
+const BOUNDS: [&str; 6] =
+    ["duration-limit", "frame-limit", "output-too-large", "cpu-limit", "memory-limit", "output-invalid"];
 
 /// A job on these bytes by a worker with this setting ends with this reason.
 #[track_caller]
@@ -78,8 +78,18 @@ fn cpu_seconds() {
 
 #[test]
 fn memory_bytes() {
-    expect_worker_limit(("VALET_WORKER_MEMORY_BYTES_MAX", "64MiB"), &film(), "av1-720p", "memory-limit");
-    expect_own_limit(("memory_bytes", 64 << 20), &film(), "av1-720p", "memory-limit");
+    expect_worker_limit(
+        ("VALET_WORKER_MEMORY_BYTES_MAX", "160MiB"),
+        &media::full_hd(),
+        "av1-720p",
+        "memory-limit",
+    );
+    expect_own_limit(("memory_bytes", 160 << 20), &media::full_hd(), "av1-720p", "memory-limit");
+}
+
+#[test]
+fn so_little_memory_that_no_codec_can_be_loaded_is_told_as_such() {
+    expect_own_limit(("memory_bytes", 64 << 20), &clip(), "h264-720p", "memory-limit");
 }
 
 #[test]

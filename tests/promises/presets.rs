@@ -141,24 +141,9 @@ impl Made {
     }
 }
 
-/// Two seconds of the usual clip in 1920x1080, so that there is something to make smaller.
-fn full_hd() -> Vec<u8> {
-    let path = media::made_once("clip-1080p-2s.mp4", |target| {
-        Program::new("ffmpeg")
-            .args(["-nostdin", "-v", "error", "-y", "-i"])
-            .arg(media::path("clip.mp4"))
-            .args(["-t", "2", "-vf", "scale=1920:1080", "-c:v", "libx264", "-preset", "ultrafast"])
-            .args(["-c:a", "copy", "-f", "mp4"])
-            .arg(target)
-            .run(LOOK_TIMEOUT)
-            .expect_code(0);
-    });
-    std::fs::read(path).expect("the clip is readable")
-}
-
 in_every_way! {
     fn h264_720p(way) {
-        let made = make_of(way, full_hd(), "h264-720p", &["speed=ultrafast"], "video/mp4");
+        let made = make_of(way, media::full_hd(), "h264-720p", &["speed=ultrafast"], "video/mp4");
         made.expect_film(("h264", 1280, 720), "aac", 2.0);
     }
 

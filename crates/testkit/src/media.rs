@@ -54,6 +54,24 @@ pub fn long_clip(seconds: u32) -> PathBuf {
     })
 }
 
+/// Two seconds of `clip.mp4` in 1920x1080; made once.
+///
+/// # Panics
+/// When ffmpeg is missing or fails.
+pub fn full_hd() -> Vec<u8> {
+    let path = made_once("clip-1080p-2s.mp4", |target| {
+        Program::new("ffmpeg")
+            .args(["-nostdin", "-v", "error", "-y", "-i"])
+            .arg(path("clip.mp4"))
+            .args(["-t", "2", "-vf", "scale=1920:1080", "-c:v", "libx264", "-preset", "ultrafast"])
+            .args(["-c:a", "copy", "-f", "mp4"])
+            .arg(target)
+            .run(MAKE_TIMEOUT)
+            .expect_code(0);
+    });
+    fs::read(path).expect("a file just made is readable")
+}
+
 /// A file of `length` bytes in which no two 8-byte words repeat, so that a misplaced range shows; made once.
 ///
 /// # Panics
