@@ -1,7 +1,7 @@
 //! Every request that is not the permitted one shuts the door, and is told.
 
 use super::codec::{Codec, get};
-use super::{door_to, violation};
+use super::{door_to, noise, violation};
 
 const LINE: &str = "only GET and HEAD of /input, by HTTP/1.1";
 const HOST: &str = "the host is 127.0.0.1";
@@ -203,6 +203,18 @@ async fn the_first_violation_stands_and_nothing_is_served_after_it() {
     after.send(with_line("GET /second HTTP/1.1")).await;
     assert_eq!(after.rest().await, b"", "and a new one is not served at all");
     assert_eq!(violation(&door).await.asked, "GET /first HTTP/1.1");
+}
+
+#[tokio::test]
+async fn a_violation_ends_what_is_being_served_elsewhere() {
+    let door = door_to(&noise(3 << 20));
+    let mut reading = Codec::open(&door);
+    reading.send(get(None)).await;
+    reading.read_some(1).await;
+    let mut guilty = Codec::open(&door);
+    guilty.send(with_line("GET /secret HTTP/1.1")).await;
+    violation(&door).await;
+    assert!(reading.rest().await.len() < 3 << 20, "what was on its way, and no more");
 }
 
 #[tokio::test]
