@@ -58,15 +58,21 @@ pub(crate) fn look_at_processes(seen: &mut Sightings) {
         }
         let read = |name: &str| std::fs::read(format!("/proc/{id}/{name}")).unwrap_or_default();
         let words = read("cmdline");
-        let name =
-            words.split(|byte| *byte == 0).next().unwrap_or_default().rsplit(|byte| *byte == b'/').next();
-        let name = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
+        let name = name(&words);
         // A process changes both when it becomes another program: keep every state.
         for (kind, bytes) in [("cmdline", words.clone()), ("environ", read("environ"))] {
             let key = format!("{kind} of {name} {id} ({} bytes)", bytes.len());
             seen.entry(key).or_insert(bytes);
         }
     }
+}
+
+/// What a command line runs: a codec is started by the loader of its root, which is told its path.
+fn name(words: &[u8]) -> String {
+    let words: Vec<_> = words.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+    let codec = words.iter().find_map(|word| word.strip_prefix("bin/"));
+    let first = words.first().and_then(|word| word.rsplit('/').next());
+    codec.or(first).unwrap_or_default().to_owned()
 }
 
 /// Names of all files below a folder, and what stands in the small ones.

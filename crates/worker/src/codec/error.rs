@@ -138,18 +138,19 @@ fn judge_exit(
             .as_deref()
             .is_some_and(|output| output.bytes().is_ok_and(|bytes| bytes > run.limits.output_bytes_max))
     };
+    let used_up = |exit: &Exit| exit.spent_all_of(run.limits.cpu_seconds_max.max(1));
     match exit.end {
         valet_jail::End::Code(0) if !full() => Ok(()),
         // The kernel's own file limit, a little above ours.
         valet_jail::End::Code(_) if full() => Err(breach(Breach::OutputBytes)),
         valet_jail::End::Code(_) if is_out_of_memory(said) => Err(breach(Breach::Memory)),
+        // ffmpeg catches SIGXCPU, tidies up and ends by itself, with 255.
+        valet_jail::End::Code(_) if used_up(exit) => Err(breach(Breach::Cpu)),
         valet_jail::End::Code(code) => Err(CodecError::Exit { program, code, said: excerpt(said) }),
         valet_jail::End::Signal(SIGXFSZ) => Err(breach(Breach::OutputBytes)),
         valet_jail::End::Signal(SIGXCPU) => Err(breach(Breach::Cpu)),
         // Pid 1 of a jail is deaf to SIGXCPU, so the kernel kills it a second later.
-        valet_jail::End::Signal(SIGKILL) if exit.spent_all_of(run.limits.cpu_seconds_max.max(1)) => {
-            Err(breach(Breach::Cpu))
-        }
+        valet_jail::End::Signal(SIGKILL) if used_up(exit) => Err(breach(Breach::Cpu)),
         valet_jail::End::Signal(SIGSYS) => Err(CodecError::Forbidden { program, said: excerpt(said) }),
         // A library that does not look at what it is given crashes where another says so.
         valet_jail::End::Signal(_) if is_out_of_memory(said) => Err(breach(Breach::Memory)),
@@ -157,11 +158,19 @@ fn judge_exit(
     }
 }
 
-/// How ffmpeg and its libraries say that memory was refused to them.
+/// How ffmpeg, its libraries and their loader say that memory was refused to them.
+const OUT_OF_MEMORY: [&str; 5] = [
+    "Cannot allocate memory",
+    "bad_alloc",
+    "malloc of size",
+    "out of memory",
+    "failed to map segment from shared object",
+];
+
 fn is_out_of_memory(said: &str) -> bool {
-    ["Cannot allocate memory", "bad_alloc", "malloc of size", "out of memory"]
-        .iter()
-        .any(|sign| said.contains(sign))
+    // A file with too many streams is answered with the same words.
+    let of_streams = said.contains("max_streams");
+    !of_streams && OUT_OF_MEMORY.iter().any(|sign| said.contains(sign))
 }
 
 const SIGKILL: i32 = rustix::process::Signal::KILL.as_raw();
