@@ -5,9 +5,9 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use valet_testkit::{Broker, Folder, Process, Program, Storage, StorageOptions, media};
+use valet_testkit::{Broker, Folder, Process, Program, Storage, StorageOptions, media, wait_for};
 
-use crate::stage::Stage;
+use crate::stage::{COMMAND_TIMEOUT, Stage};
 
 const BLOB_BYTES: u64 = 2 << 30;
 /// How much the worker may grow over its resting state, for each job at the same time.
@@ -15,6 +15,8 @@ const GROWTH_KIB_MAX: u64 = 64 << 10;
 const SLOTS: u64 = 4;
 /// How much more four jobs on 2 GiB may take than four jobs on an eighth of it: less than one job's share.
 const DIFFERENCE_KIB_MAX: u64 = 32 << 10;
+/// Longest that one of the jobs may take where much else is going on: about a minute where nothing is.
+const JOB_TIMEOUT: Duration = Duration::from_secs(400);
 /// Longest that a film may take to make.
 const MAKE_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -38,15 +40,22 @@ fn heavy_four_jobs_that_read_2_gib_each_take_as_much_memory_as_on_smaller_blobs(
             stage.submit(&input, &stage.target(&format!("{blob}-{number}")), &["--preset", "audio-aac"])
         };
         let jobs: Vec<String> = (0..SLOTS).map(submit).collect();
-        for job in jobs {
-            let end = stage.wait(0, &job);
-            assert_eq!(end["state"], "succeeded", "{end:#}\n{}", worker.stderr());
-        }
+        jobs.iter().for_each(|job| wait_for_success(&stage, job, &worker));
         peak_kib(&worker) - resting
     });
     println!("resting {resting} KiB, grown by {small} KiB on small blobs, by {large} KiB on large ones");
     assert!(large < SLOTS * GROWTH_KIB_MAX, "the worker grew by {large} KiB over {resting} KiB");
     assert!(large - small < DIFFERENCE_KIB_MAX, "{small} KiB on small blobs, {large} KiB on large ones");
+}
+
+/// Waits longer than a command may take.
+#[track_caller]
+fn wait_for_success(stage: &Stage<'_>, job: &str, worker: &Process) {
+    wait_for("the end of a job", JOB_TIMEOUT, || {
+        let wait = stage.valet().args(["wait", job, "--timeout", "60s"]).run(COMMAND_TIMEOUT);
+        assert_ne!(wait.code, Some(1), "{}\n{}", wait.stdout, worker.stderr());
+        if wait.success() { Ok(()) } else { Err(wait.stderr) }
+    });
 }
 
 /// A film of at least so many bytes, most of them picture, in a container that is read from its beginning to its
