@@ -54,8 +54,8 @@ pub fn close_memory() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Takes from this thread, and from every thread that it will start, all rights on files but to read what [`READ`]
-/// names and to write its own scratch, the right to execute anything, and (where the kernel can) to connect to
+/// Takes from this thread, and from every thread that it will start, all rights on files but to read its
+/// certificates and resolver files and to write its own scratch, the right to execute anything, and (where the kernel can) to connect to
 /// other ports than the broker's, 443 and 53. There is no way back.
 ///
 /// # Errors
