@@ -1,0 +1,92 @@
+//! Settings in, a configuration or every mistake out.
+
+use std::path::Path;
+
+use super::program::find_program;
+use super::*;
+
+fn layers(pairs: &[(&str, &str)]) -> Layers {
+    let environment = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let mut layers = Layers::default();
+    layers.environment = environment;
+    layers
+}
+
+const URL: (&str, &str) = ("VALET_BROKER_URL", "amqp://broker/valet");
+
+#[test]
+fn a_broker_url_is_enough() {
+    let config = Config::read(layers(&[URL])).unwrap();
+    assert_eq!(config.slots, 1);
+    assert_eq!(config.limits.output_bytes_max, valet_blob::PUT_BYTES_MAX);
+    assert!(!config.grants.hosts.loopback, "loopback is never the default");
+    assert!(config.name.ends_with(&format!("-{}", std::process::id())));
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_by_key() {
+    let pairs = [
+        ("VALET_BROKER_URL", "http://u:hunter2@broker"),
+        ("VALET_WORKER_SLOTS", "0"),
+        ("VALET_WORKER_FFMPEG", "/no/such/ffmpeg"),
+        ("VALET_LOG_LEVEL", "loud"),
+        ("VALET_BROKER_CERT_FILE", "/no/such/cert.pem"),
+        ("VALET_WORKER_NAME", "a b"),
+        ("VALET_WORKER_SLOT", "1"),
+    ];
+    let mistakes = Config::read(layers(&pairs)).unwrap_err();
+    let text = mistakes.to_string();
+    let subjects =
+        ["broker.url", "worker.slots", "worker.ffmpeg", "log.level", "broker.cert_file", "worker.name"];
+    for subject in subjects.into_iter().chain(["VALET_WORKER_SLOT"]) {
+        assert!(mistakes.iter().any(|mistake| mistake.subject == subject), "{subject} is not in {text}");
+    }
+    assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn a_password_without_a_user_is_refused() {
+    let mistakes = Config::read(layers(&[URL, ("VALET_BROKER_PASSWORD", "hunter2")])).unwrap_err();
+    assert!(mistakes.iter().any(|mistake| mistake.subject == "broker.password"));
+    assert!(!mistakes.to_string().contains("hunter2"));
+}
+
+#[test]
+fn an_output_above_one_put_is_refused() {
+    let mistakes = Config::read(layers(&[URL, ("VALET_WORKER_OUTPUT_BYTES_MAX", "6GiB")])).unwrap_err();
+    assert!(mistakes.iter().any(|mistake| mistake.subject == "worker.output_bytes_max"));
+}
+
+#[test]
+fn loopback_and_hosts_shape_the_grant_policy() {
+    let pairs = [URL, ("VALET_STORAGE_LOOPBACK", "true"), ("VALET_STORAGE_HOSTS", "a.example, *.b.example")];
+    let config = Config::read(layers(&pairs)).unwrap();
+    assert!(config.grants.hosts.allows_http("127.0.0.1"));
+    assert!(
+        config.grants.hosts.allows("x.b.example") && !config.grants.hosts.allows("a.blob.core.windows.net")
+    );
+}
+
+#[test]
+fn emulators_are_exact_names() {
+    let of = |hosts| Config::read(layers(&[URL, ("VALET_STORAGE_DEVELOPMENT_HOSTS", hosts)]));
+    let config = of("azurite, emulator.example").unwrap();
+    assert!(config.grants.hosts.allows_http("azurite"));
+    assert!(!config.grants.hosts.allows_http("127.0.0.1") && !config.grants.hosts.allows("other"));
+    for wrong in ["*", "10.0.0.1", "http://azurite", "acct.blob.core.windows.net", "azurite, *.example"] {
+        let mistakes = of(wrong).unwrap_err();
+        assert!(mistakes.iter().any(|mistake| mistake.subject == "storage.development_hosts"), "{wrong}");
+    }
+}
+
+#[test]
+fn programs_are_found_on_the_path_and_by_path_only_when_they_can_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("codec");
+    std::fs::write(&path, "").unwrap();
+    let search = Some(directory.path().as_os_str());
+    assert_eq!(find_program(Path::new("codec"), search), None, "not executable");
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    assert_eq!(find_program(Path::new("codec"), search), Some(path.clone()));
+    assert_eq!(find_program(&path, None), Some(path));
+}
