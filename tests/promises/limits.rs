@@ -81,7 +81,7 @@ fn memory_bytes() {
     expect_worker_limit(
         ("VALET_WORKER_MEMORY_BYTES_MAX", "128MiB"),
         &media::full_hd(),
-        "av1-720p",
+        "h264-1080p",
         "memory-limit",
     );
     expect_own_limit(("memory_bytes", 128 << 20), &media::full_hd(), "h264-1080p", "memory-limit");
