@@ -4,12 +4,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use valet_testkit::{Broker, Folder, Process, Program, Storage, Vhost, process, wait_for};
+use valet_testkit::{Broker, Folder, Process, Program, Storage, StorageOptions, Vhost, process, wait_for};
 
 use crate::{setup, shell};
 
-/// Longest that one command of a bench may take.
-pub(super) const COMMAND_TIMEOUT: Duration = Duration::from_secs(120);
+/// Longest that one command of a bench may take: minutes of encoding on a machine that does other work.
+pub(super) const COMMAND_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Longest until a worker takes jobs.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,10 +23,15 @@ pub(super) struct Services {
 impl Services {
     /// Sets up, builds the programs, starts the services.
     pub(super) fn start() -> Result<Self, String> {
+        Self::start_with(&StorageOptions::default())
+    }
+
+    /// [`Services::start`] with a storage that is not the usual one.
+    pub(super) fn start_with(storage: &StorageOptions) -> Result<Self, String> {
         setup::ensure(false)?;
         shell::check(&mut shell::cargo(&["build", "--release", "--workspace", "--bins"]))?;
         eprintln!("starting RabbitMQ and Azurite");
-        Ok(Self { broker: Broker::start(), storage: Storage::start() })
+        Ok(Self { broker: Broker::start(), storage: Storage::start_with(storage) })
     }
 }
 
