@@ -48,17 +48,19 @@ pub struct Exit {
 }
 
 impl Exit {
-    /// Whether the processor limit ended the jail: its signal, or a kill when the time was used up.
+    /// Whether the processor limit ended the jail: its signal, or a kill or failure when the time was used up.
     ///
     /// The limit counts whole ticks, `cpu` is measured to the nanosecond: on a busy virtual machine the limit has been
     /// seen to strike at nine tenths of it.
     pub fn spent_all_of(&self, cpu_seconds: u64) -> bool {
         match self.end {
             End::Signal(libc::SIGXCPU) => true,
-            End::Signal(libc::SIGKILL) => {
+            // ffmpeg catches the first signal, tidies up, and ends by itself.
+            End::Code(0) => false,
+            End::Signal(libc::SIGKILL) | End::Code(_) => {
                 self.cpu >= Duration::from_secs(cpu_seconds).mul_f64(TICKS_TOLERATED)
             }
-            _ => false,
+            End::Signal(_) => false,
         }
     }
 }

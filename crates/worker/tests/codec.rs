@@ -136,7 +136,8 @@ async fn progress_of_a_real_run_is_read_to_its_end_at_both_levels() {
         let (result, last, output) = bench.encode(line).await;
         result.unwrap();
         assert!(last.ended, "{level}: {last:?}");
-        assert_eq!((last.frame, last.out_time.map(|time| time.as_secs())), (50, Some(2)), "{level}");
+        assert_eq!(last.frame, 50, "{level}");
+        assert!(last.out_time.is_some_and(|time| time.as_secs_f64() > 1.8), "{level}: {last:?}");
         assert!(output.bytes().unwrap() > 1_000, "{level}: nothing was written");
     }
 }
@@ -191,7 +192,8 @@ async fn a_run_that_is_given_up_leaves_no_process() {
 #[tokio::test]
 async fn a_flood_on_stderr_neither_blocks_nor_fills_memory() {
     let bench = Bench::new();
-    let line = "-v trace -f lavfi -i testsrc=duration=20:size=64x64 -f null -";
+    // A line of some 200 bytes a picture.
+    let line = "-v info -nostats -f lavfi -i testsrc=duration=40:size=64x64 -vf showinfo -f null -";
     let finished = bench.encode(line).await.0.unwrap();
     assert_eq!(finished.said.len(), SAID_BYTES_MAX);
 }

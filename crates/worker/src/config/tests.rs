@@ -90,3 +90,16 @@ fn programs_are_found_on_the_path_and_by_path_only_when_they_can_run() {
     assert_eq!(find_program(Path::new("codec"), search), Some(path.clone()));
     assert_eq!(find_program(&path, None), Some(path));
 }
+
+#[test]
+fn levels_that_leave_none_to_choose_from_are_refused() {
+    let both =
+        |min, max| Config::read(layers(&[URL, ("VALET_JAIL_LEVEL_MIN", min), ("VALET_JAIL_LEVEL_MAX", max)]));
+    let mistakes = both("L1", "L2").unwrap_err();
+    assert!(mistakes.iter().any(|mistake| mistake.subject == "jail.level_min"), "{mistakes}");
+    let jail = both("L2", "L2").unwrap().jail;
+    assert_eq!((jail.level_min, jail.level_max), (valet_jail::Level::L2, valet_jail::Level::L2));
+    let jail = Config::read(layers(&[URL, ("VALET_WORKER_SCRATCH", "/somewhere")])).unwrap().jail;
+    assert_eq!(jail.level_min, valet_jail::Level::L2, "containers are served unless told otherwise");
+    assert_eq!(jail.roots, Path::new("/somewhere/roots"));
+}

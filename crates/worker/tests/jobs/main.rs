@@ -6,6 +6,7 @@ mod stage;
 use std::path::Path;
 
 use valet_protocol::{Failed, JobId, Reason, Report, ReportData, ReportKind, Stored, Success};
+use valet_testkit::process::family::descendants;
 use valet_testkit::{Broker, Process, media, wait_for};
 
 use stage::{PATIENCE, Stage, kinds};
@@ -24,18 +25,25 @@ fn failure(reports: &[Report]) -> &Failed {
     }
 }
 
-/// Processes whose command line names `text`: ffmpeg's does name the job's scratch.
-fn processes_with(text: &str) -> Vec<String> {
-    let entries = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-    let lines = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("cmdline")).ok());
-    lines.filter(|line| line.contains("ffmpeg") && line.contains(text)).collect()
+/// The codecs that a worker runs at this moment.
+fn codecs(worker: &Process) -> Vec<u32> {
+    descendants(worker.id()).into_iter().filter(|id| is_codec(*id)).collect()
 }
 
-fn assert_no_codec(scratch: &Path) {
-    wait_for("every codec to be gone", PATIENCE, || match processes_with(&scratch.to_string_lossy()) {
-        left if left.is_empty() => Ok(()),
-        left => Err(format!("{left:?}")),
-    });
+/// Whether this process lives and is ffmpeg, which the loader of its root started.
+fn is_codec(id: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{id}/cmdline")).is_ok_and(|line| line.contains("bin/ffmpeg"))
+}
+
+fn one_codec(worker: &Process) -> u32 {
+    wait_for("one codec", PATIENCE, || match codecs(worker).as_slice() {
+        [only] => Ok(*only),
+        other => Err(format!("{other:?}")),
+    })
+}
+
+fn assert_gone(codec: u32) {
+    wait_for("the codec to be gone", PATIENCE, || if is_codec(codec) { Err(codec) } else { Ok(()) });
 }
 
 fn assert_empty(scratch: &Path) {
@@ -176,13 +184,14 @@ async fn a_second_signal_hands_the_job_back_at_once() {
     let mut stage = Stage::set().await;
     let worker = stage.worker(&[]);
     long_job(&mut stage, &worker).await;
+    let codec = one_codec(&worker);
     worker.signal(rustix::process::Signal::TERM);
     wait_for("the drain to begin", PATIENCE, || {
         if worker.stderr().contains("draining") { Ok(()) } else { Err(worker.stderr()) }
     });
     worker.signal(rustix::process::Signal::INT);
     ended_well(&worker);
-    assert_no_codec(stage.scratch.path());
+    assert_gone(codec);
     wait_for("the job to be back", PATIENCE, || match stage.vhost.queue_depth("jobs.r0") {
         Some(1) => Ok(()),
         _ => Err(stage.vhost.queue_depths()),
@@ -195,14 +204,14 @@ async fn a_killed_worker_leaves_no_codec_and_the_next_one_sweeps_and_finishes() 
     let mut stage = Stage::set().await;
     let worker = stage.worker(&[]);
     let job = long_job(&mut stage, &worker).await;
-    assert!(!processes_with(&stage.scratch.path().to_string_lossy()).is_empty(), "the codec runs");
+    let codec = one_codec(&worker);
     worker.kill();
-    assert_no_codec(stage.scratch.path());
+    assert_gone(codec);
     // A second worker takes it over at once, and gives it up again when its wall limit comes.
     let second = stage.worker(&[("VALET_WORKER_WALL_SECONDS_MAX", "2")]);
     let reports = stage.reports(job, &second).await;
     assert_eq!(failure(&reports).reason, Reason::WallLimit);
-    assert_no_codec(stage.scratch.path());
+    assert_eq!(codecs(&second), [0; 0], "it is gone before its end is told");
     second.terminate(PATIENCE);
     assert_empty(stage.scratch.path());
 }
@@ -212,22 +221,20 @@ async fn a_job_that_the_broker_takes_back_is_given_up_and_taken_anew() {
     let mut stage = Stage::set().await;
     let worker = stage.worker(&[]);
     long_job(&mut stage, &worker).await;
-    wait_for("the connections to be cut", PATIENCE, || {
-        match Broker::shared().close_connections(&stage.vhost) {
-            0 => Err("none is listed yet"),
-            _ => Ok(()),
-        }
+    let first = one_codec(&worker);
+    // The broker lists a connection some seconds after it is made, ours perhaps before the worker's.
+    wait_for("the worker's connections to be cut", PATIENCE, || {
+        let cut = Broker::shared().close_connections(&stage.vhost);
+        if worker.stderr().contains("connection lost") { Ok(()) } else { Err(format!("{cut} were listed")) }
     });
     wait_for("the worker to give up, and to take the job again", PATIENCE, || {
         let log = worker.stderr();
         let taken = log.matches("took a job").count();
         if log.contains("gave the job up") && taken == 2 { Ok(()) } else { Err(log) }
     });
-    // The first run's codec is gone, and only the second one's works.
-    wait_for("one codec", PATIENCE, || match processes_with(&stage.scratch.path().to_string_lossy()) {
-        codecs if codecs.len() == 1 => Ok(()),
-        codecs => Err(format!("{codecs:?}")),
-    });
+    // Only the second run's codec works.
+    assert_gone(first);
+    one_codec(&worker);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use valet_protocol::{
     Input, JobId, JobMessage, Lane, Limits, Output, PresetRef, Priority, Report, ReportKind, amqp,
 };
 use valet_testkit::Sas;
-use valet_testkit::{Broker, Process, Program, Storage, Vhost};
+use valet_testkit::{Broker, Process, Program, Storage, Vhost, workspace};
 
 /// Longest wait for anything, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -58,6 +58,8 @@ impl Stage {
             .env("VALET_BROKER_PASSWORD", password.expose())
             .env("VALET_STORAGE_LOOPBACK", "true")
             .env("VALET_WORKER_SCRATCH", self.scratch.path())
+            // One for all tests: building it takes a second.
+            .env("VALET_JAIL_ROOTS", workspace::program_folder().join("roots"))
             .envs(settings.iter().copied())
             .current_dir(self.scratch.path())
             .start()
