@@ -41,7 +41,7 @@ pub fn excerpt(said: &str) -> String {
     if skipped == 0 { escaped } else { format!("…{escaped}") }
 }
 
-/// A line without addresses in memory (`[mov @ 0x55…]`), and with the last part alone of absolute paths.
+/// A line without addresses in memory (`[mov @ 0x55…]`), without lists, and with the last part alone of paths.
 fn plain(line: &str) -> String {
     let mut words: Vec<&str> = Vec::new();
     for word in line.split(' ') {
@@ -54,10 +54,16 @@ fn plain(line: &str) -> String {
             _ => words.push(without_folder(word)),
         }
     }
-    words.join(" ").replace(" ]", "]")
+    let line = words.join(" ").replace(" ]", "]");
+    // The list has some hundred names, and says nothing about the file.
+    line.split_once(" not on whitelist").map_or(line.clone(), |(what, _)| format!("{what} not on whitelist"))
 }
 
+/// A path without its folders; the door's address as what it is.
 fn without_folder(word: &str) -> &str {
+    if word.trim_end_matches(':') == valet_preset::INPUT_URL {
+        return if word.ends_with(':') { "input:" } else { "input" };
+    }
     let path = word.trim_start_matches(['\'', '"']);
     let is_absolute = path.strip_prefix("file:").unwrap_or(path).starts_with('/');
     match path.rsplit_once('/') {
@@ -106,6 +112,12 @@ mod tests {
                     file:/var/tmp/valet/job-1/input: Invalid data";
         assert_eq!(excerpt(said), "[mov,mp4] moov atom not found; input: Invalid data");
         assert_eq!(excerpt("25/1 and 4 / 3, size 0x0"), "25/1 and 4 / 3, size 0x0");
+        let door = format!("{}: Invalid data", valet_preset::INPUT_URL);
+        assert_eq!(excerpt(&door), "input: Invalid data");
+        assert_eq!(
+            excerpt("[mov @ 0x5] Codec (srt) not on whitelist 'aac,h264'"),
+            "[mov] Codec (srt) not on whitelist"
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod clips;
 mod grants;
+mod jail;
 mod keyless;
 mod login;
 mod outputs;
@@ -71,6 +72,9 @@ fn show(promises: &mut Promises) -> Result<(), String> {
     keyless::look(&scene, &workers, &messages, promises)?;
     say::part("What the worker's broker login could not do");
     login::attack(&scene, promises)?;
+    signals::check()?;
+    say::part("What media that takes over ffmpeg could not do");
+    jail::attack(&scene, promises);
     signals::check()
 }
 

@@ -72,6 +72,14 @@ impl Scene {
             .envs(self.worker_variables(number))
     }
 
+    /// `valet-worker prove`, set up as a worker is.
+    pub(super) fn prover(&self) -> Program {
+        Program::bin("valet-worker")
+            .args(["prove", "--json", "--config"])
+            .arg(self.login("worker"))
+            .envs(self.worker_variables(8))
+    }
+
     /// The environment that we give to a worker; testkit adds `PATH` and `TMPDIR`.
     pub(super) fn worker_variables(&self, number: usize) -> [(&'static str, String); 3] {
         let scratch = self.folder.join(&format!("scratch-{number}"));
