@@ -141,7 +141,7 @@ fn a_film_that_hides_a_day_stays_within_its_limits() {
     let settings = [
         ("VALET_WORKER_DURATION_SECONDS_MAX", "3600"),
         ("VALET_WORKER_OUTPUT_BYTES_MAX", "1MiB"),
-        ("VALET_WORKER_CPU_SECONDS_MAX", "20"),
+        ("VALET_WORKER_CPU_SECONDS_MAX", "4"),
     ];
     let worker = stage.start(stage.worker_program().envs(settings));
     let input = stage.put("input.mp4", untold_time_gap());
