@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::ptr;
 
 use super::attempt::{Act, Attempt};
-use super::outcome::{Outcome, call, errno_name};
+use super::outcome::{Outcome, call};
 use super::{Canaries, files};
 
 const GROUP: &str = "programs";
@@ -96,7 +96,7 @@ fn vfork() -> Outcome {
     if made > 0 {
         Outcome::Did("made a process".to_owned())
     } else {
-        Outcome::Refused(errno_name(-made as i32))
+        Outcome::Refused(super::outcome::errno_name(-made as i32))
     }
 }
 
@@ -175,6 +175,6 @@ fn i386() -> Outcome {
     if result > 0 {
         Outcome::Did("it works".to_owned())
     } else {
-        Outcome::Refused(errno_name(-result as i32))
+        Outcome::Refused(super::outcome::errno_name(-result as i32))
     }
 }
