@@ -95,11 +95,11 @@ async fn any_part_is_what_it_is() {
 
 #[tokio::test]
 async fn a_steady_reader_is_read_ahead_of() {
-    let content = noise(usize::try_from(16 * MIB).unwrap());
+    let content = noise(usize::try_from(32 * MIB).unwrap());
     let (reader, origin) = reader_of(&content, ReaderOptions::default()).await;
     assert!(rest(reader.cursor(0, u64::MAX)).await.unwrap() == content);
     let starts: Vec<_> = origin.asked().iter().map(|range| range.start / MIB).collect();
-    assert_eq!(starts, [0, 1, 3, 7, 11, 15], "1 MiB, then twice as much each time, up to 4");
+    assert_eq!(starts, [0, 1, 3, 7, 15, 23, 31], "1 MiB, then twice as much each time, up to 8");
 }
 
 #[tokio::test]

@@ -47,12 +47,12 @@ pub struct ReaderOptions {
 }
 
 impl Default for ReaderOptions {
-    /// Blocks of 512 KiB, 1 MiB first, then up to 4 MiB; 32 MiB of memory; no deadline.
+    /// Blocks of 512 KiB, 1 MiB first, then up to 8 MiB; 32 MiB of memory; no deadline.
     fn default() -> Self {
         Self {
             block_bytes: 512 << 10,
             first_bytes: 1 << 20,
-            window_bytes_max: 4 << 20,
+            window_bytes_max: 8 << 20,
             memory_bytes_max: 32 << 20,
             deadline: None,
         }
