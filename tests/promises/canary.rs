@@ -14,7 +14,7 @@ use crate::stage::{COMMAND_TIMEOUT, Stage};
 
 /// Everything that must not be found, in every form that it could take.
 #[derive(Clone, Default)]
-struct Secrets(Vec<(String, Vec<u8>)>);
+pub(crate) struct Secrets(Vec<(String, Vec<u8>)>);
 
 impl Secrets {
     /// Adds a secret text, as it is and escaped.
@@ -39,7 +39,7 @@ impl Secrets {
     }
 
     /// Adds the signature of a grant: as on the URL, and decoded.
-    fn add_grant(&mut self, url: &str) {
+    pub(crate) fn add_grant(&mut self, url: &str) {
         let raw = url.split("sig=").nth(1).and_then(|rest| rest.split('&').next()).expect("a signature");
         let forms =
             [raw.to_owned(), lower_escapes(raw)].map(|form| (format!("signature {raw}"), form.into_bytes()));
@@ -49,7 +49,7 @@ impl Secrets {
     }
 
     /// The first secret that these bytes hold.
-    fn find(&self, bytes: &[u8]) -> Option<&str> {
+    pub(crate) fn find(&self, bytes: &[u8]) -> Option<&str> {
         let holds = |form: &[u8]| memchr::memmem::find(bytes, form).is_some();
         self.0.iter().find(|(_, form)| holds(form)).map(|(name, _)| name.as_str())
     }

@@ -22,6 +22,7 @@ mod presets;
 mod prove;
 mod replay;
 mod stage;
+mod token;
 mod verdict;
 mod walls;
 mod way;
