@@ -159,12 +159,15 @@ fn judge_exit(
 }
 
 /// How ffmpeg, its libraries and their loader say that memory was refused to them.
-const OUT_OF_MEMORY: [&str; 5] = [
+const OUT_OF_MEMORY: [&str; 7] = [
     "Cannot allocate memory",
     "bad_alloc",
     "malloc of size",
     "out of memory",
     "failed to map segment from shared object",
+    // SVT-AV1's.
+    "allocate memory failed",
+    "insufficient resources",
 ];
 
 fn is_out_of_memory(said: &str) -> bool {
