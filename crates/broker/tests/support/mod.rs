@@ -141,13 +141,15 @@ pub async fn settle_next(feed: &mut Feed, disposition: Disposition) -> String {
 /// [`valet_testkit::wait_for`] for async conditions.
 pub async fn eventually<T, E: Display>(what: &str, mut look: impl AsyncFnMut() -> Result<T, E>) -> T {
     let end = tokio::time::Instant::now() + PATIENCE;
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
     loop {
+        looks.tick().await;
         match look().await {
             Ok(value) => return value,
             Err(state) if tokio::time::Instant::now() > end => {
                 panic!("waited for {what}; last state: {state}")
             }
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(_) => {}
         }
     }
 }

@@ -3,27 +3,33 @@
 use std::io::{BufRead, BufReader};
 
 use valet_jail::{JailError, Level};
+use valet_testkit::wait_for;
 
-use crate::support::{LIMITS, Rig, cache, children, fixture, kill, levels, runs, spawn, until};
+use crate::support::{LIMITS, PATIENCE, Rig, cache, children, fixture, kill, levels, runs, spawn};
 
 /// The launcher and the jail's process of a rig's only jail.
 fn processes(rig: &Rig) -> [u32; 2] {
     let zygote = rig.jailer.zygote_pid();
-    let mut found = [0; 2];
-    until("a launcher and a jail", || {
+    wait_for("a launcher and a jail", PATIENCE, || {
         let launchers = children(zygote);
         let jails = launchers.first().map(|pid| children(*pid)).unwrap_or_default();
         match (launchers.as_slice(), jails.as_slice()) {
-            (&[launcher], &[jail]) => found = [launcher, jail],
-            _ => return false,
+            (&[launcher], &[jail]) => Ok([launcher, jail]),
+            seen => Err(format!("{seen:?}")),
         }
-        true
-    });
-    found
+    })
+}
+
+/// That no process is left, or which ones are.
+fn none(pids: impl IntoIterator<Item = u32>) -> Result<(), String> {
+    let left: Vec<u32> = pids.into_iter().collect();
+    if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
 }
 
 fn all_gone(level: Level, pids: &[u32]) {
-    until(&format!("all gone at {level}"), || !pids.iter().any(|pid| runs(*pid)));
+    wait_for(&format!("all gone at {level}"), PATIENCE, || {
+        none(pids.iter().copied().filter(|pid| runs(*pid)))
+    });
 }
 
 #[tokio::test]
@@ -112,7 +118,7 @@ async fn an_ended_jail_leaves_no_process() {
     let rig = Rig::new();
     for level in levels() {
         rig.fixture(level, &["exit", "0"]).await;
-        until("no launcher", || children(rig.jailer.zygote_pid()).is_empty());
+        wait_for("no launcher", PATIENCE, || none(children(rig.jailer.zygote_pid())));
     }
 }
 

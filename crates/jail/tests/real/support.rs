@@ -1,7 +1,7 @@
 //! One jailer, one root, one private folder; and how to run the fixture in a jail of them.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
@@ -136,16 +136,6 @@ pub(crate) fn cache() -> PathBuf {
         .map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("roots"), PathBuf::from);
     std::fs::create_dir_all(&cache).expect("a folder for roots");
     cache
-}
-
-/// Polls until `condition` holds.
-#[track_caller]
-pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !condition() {
-        assert!(started.elapsed() < PATIENCE, "still not: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// The children of a process, zombies left out.
