@@ -55,7 +55,7 @@ async fn through_door(url: String) -> Result<f64, Failure> {
     rustix::net::sockopt::set_socket_send_buffer_size(&ours, SEND_BUFFER_BYTES)?;
     let codec = theirs.into_std()?;
     codec.set_nonblocking(false)?;
-    let serving = tokio::spawn(async move { door.serve_socket(ours).await });
+    let serving = tokio::spawn(async move { door.serve_stream(ours).await });
     let read = tokio::task::spawn_blocking(move || read_as_codec(codec)).await??;
     let seconds = started.elapsed().as_secs_f64();
     serving.await?;

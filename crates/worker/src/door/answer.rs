@@ -14,14 +14,13 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 
 use super::Shared;
-use super::buffer::Buffer;
 use super::range::Range;
 use super::rules::{Asked, BYTES};
 use super::trip::{Trip, Violation};
 
 /// Bytes handed to the connection at a time. What is handed over counts as served, so little of it may lie there
 /// when the codec hangs up.
-const PIECE_BYTES: usize = 64 << 10;
+const PIECE_BYTES: usize = 32 << 10;
 
 /// The body of any answer.
 pub(super) type Body = UnsyncBoxBody<Bytes, BrokenOff>;
@@ -32,7 +31,7 @@ pub(super) type Body = UnsyncBoxBody<Bytes, BrokenOff>;
 pub(super) struct BrokenOff;
 
 /// Answers a request that keeps to the rules.
-pub(super) fn to(asked: Asked, door: &Arc<Shared>, buffer: &Buffer) -> Response<Body> {
+pub(super) fn to(asked: Asked, door: &Arc<Shared>) -> Response<Body> {
     let bytes = door.source.bytes();
     let (status, start, end) = match asked.range {
         None => (StatusCode::OK, 0, bytes),
@@ -46,7 +45,7 @@ pub(super) fn to(asked: Asked, door: &Arc<Shared>, buffer: &Buffer) -> Response<
     set(&mut response, CONTENT_LENGTH, (end - start).to_string());
     set(&mut response, CONTENT_TYPE, "application/octet-stream".to_owned());
     if !asked.head_only && start < end {
-        *response.body_mut() = body(Arc::clone(door), buffer.clone(), start, end);
+        *response.body_mut() = body(Arc::clone(door), start, end);
     }
     response
 }
@@ -82,21 +81,17 @@ fn set(response: &mut Response<Body>, name: HeaderName, value: String) {
     }
 }
 
-fn body(door: Arc<Shared>, buffer: Buffer, start: u64, end: u64) -> Body {
+fn body(door: Arc<Shared>, start: u64, end: u64) -> Body {
     let pieces = door.source.pieces(start, end);
-    StreamBody::new(metered(Metered { door, buffer, pieces, rest: Bytes::new(), sent_bytes: 0 }))
-        .boxed_unsync()
+    StreamBody::new(metered(Metered { door, pieces, rest: Bytes::new() })).boxed_unsync()
 }
 
 /// A source's pieces on their way out.
 struct Metered {
     door: Arc<Shared>,
-    buffer: Buffer,
     pieces: BoxStream<'static, Result<Bytes, Trip>>,
     /// What is left of the last piece.
     rest: Bytes,
-    /// Handed over so far.
-    sent_bytes: u64,
 }
 
 /// Pulled by the connection, so that nothing is read for a codec that does not read.
@@ -123,8 +118,6 @@ impl Metered {
         if !self.door.admit_bytes(piece.len()) {
             return Err(self.break_off(Trip::Violation(Violation::new(BYTES, b""))));
         }
-        self.sent_bytes += piece.len() as u64;
-        self.buffer.sent(self.sent_bytes);
         Ok(Some(piece))
     }
 

@@ -9,10 +9,8 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::UnixStream;
 
 use super::answer::{self, Body};
-use super::buffer::Buffer;
 use super::heads::{Heads, Noted};
 use super::rules::{self, Refusal, refused};
 use super::trip::{Trip, Violation};
@@ -30,19 +28,6 @@ impl Door {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        self.serve_buffered(stream, &Buffer::default()).await;
-    }
-
-    /// Serves one socket until it ends, and widens its send buffer for a codec that reads on and on.
-    pub async fn serve_socket(&self, socket: UnixStream) {
-        let buffer = Buffer::of(&socket);
-        self.serve_buffered(socket, &buffer).await;
-    }
-
-    async fn serve_buffered<S>(&self, stream: S, buffer: &Buffer)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
         let door = &self.0;
         door.connections.fetch_add(1, Ordering::Relaxed);
         let open = Open::count(door);
@@ -57,7 +42,7 @@ impl Door {
         let (stream, heads) = Noted::new(stream);
         let answering = heads.clone();
         let service = service_fn(move |request| {
-            let response = door.answer(&answering, &request, buffer);
+            let response = door.answer(&answering, &request);
             async { Ok::<_, Infallible>(response) }
         });
         let served = door.http().serve_connection(TokioIo::new(stream), service).await;
@@ -80,13 +65,13 @@ impl Shared {
         http
     }
 
-    fn answer<B>(self: &Arc<Self>, heads: &Heads, request: &Request<B>, buffer: &Buffer) -> Response<Body> {
+    fn answer<B>(self: &Arc<Self>, heads: &Heads, request: &Request<B>) -> Response<Body> {
         let line = heads.next();
         let bytes = self.source.bytes();
         let admitted = if self.admit_request() { Ok(()) } else { Err(refused(rules::REQUESTS, &line)) };
         let judged = admitted.and_then(|()| rules::judge(&line, request.headers(), bytes));
         match judged {
-            Ok(asked) if !self.is_shut() => answer::to(asked, self, buffer),
+            Ok(asked) if !self.is_shut() => answer::to(asked, self),
             Ok(_) => answer::refusal(hyper::StatusCode::FORBIDDEN, bytes),
             Err(Refusal { status, violation }) => {
                 self.shut(Trip::Violation(violation));

@@ -9,7 +9,6 @@
 //! choice of what to read from what it is asked, and never tell the codec why storage failed.
 
 mod answer;
-mod buffer;
 mod connection;
 mod heads;
 mod limits;
@@ -94,7 +93,7 @@ impl Door {
         while let Some(stream) = streams.next().await {
             while connections.try_join_next().is_some() {}
             let door = self.clone();
-            connections.spawn(async move { door.serve_socket(stream).await });
+            connections.spawn(async move { door.serve_stream(stream).await });
         }
         let last_look = async { while connections.join_next().await.is_some() {} };
         // Whatever lasts longer than this is aborted with the set.
