@@ -20,6 +20,7 @@ pub mod codec;
 pub mod config;
 pub mod disposition;
 pub mod door;
+pub mod gate;
 pub mod harden;
 pub mod job;
 pub mod keyless;
