@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use valet_grant::{DevelopmentHost, DevelopmentHostError};
-use valet_settings::{Layers, Mistakes, Reader, Secret};
+use valet_settings::{Layers, Mistakes, Origin, Reader, Secret};
 
 /// Every key that `valet` reads, apart from the secrets themselves; the list behind `--set`.
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 21] = [
     "broker.url",
     "broker.username",
     "broker.password_file",
@@ -24,10 +24,16 @@ const KEYS: [&str; 15] = [
     "storage.loopback",
     "storage.hosts",
     "storage.development_hosts",
+    "producer.name",
+    "grants.remints",
+    "reminter.remints_max",
+    "status.url",
+    "status.password_file",
+    "status.retention_days",
 ];
 
 /// Keys of the same file that are the worker's.
-const WORKER_KEYS: [&str; 15] = [
+const WORKER_KEYS: [&str; 29] = [
     "worker.publishers",
     "worker.slots",
     "worker.name",
@@ -41,12 +47,36 @@ const WORKER_KEYS: [&str; 15] = [
     "worker.output_bytes_max",
     "worker.scratch_free_bytes_min",
     "worker.metrics",
+    "worker.listen",
+    "worker.scheduled_events",
+    "worker.scheduled_events_url",
+    "worker.memory_bytes_max",
+    "worker.cpu_seconds_max",
+    "worker.duration_seconds_max",
+    "worker.pixels_max",
+    "worker.frames_max",
+    "worker.streams_max",
+    "jail.level_min",
+    "jail.level_max",
+    "jail.roots",
+    "jail.uid_first",
+    "telemetry.otlp_endpoint",
     "log.level",
     "log.format",
 ];
 
 /// Secrets that must not be given by `--set`: every user of the machine can read another's arguments.
-const SECRETS: [&str; 3] = ["broker.password", "broker.admin_password", "storage.account_key"];
+const SECRETS: [&str; 4] =
+    ["broker.password", "broker.admin_password", "storage.account_key", "status.password"];
+
+/// The most re-mints that a message can ask for: what the wire format takes.
+pub const REMINTS_MAX: u32 = 100;
+
+/// How often a reminter mints anew for one job, whatever its messages say.
+const REMINTER_REMINTS_MAX: u32 = 10;
+
+/// How long jobs that have ended are kept in the status store, in days.
+const STATUS_RETENTION_DAYS: u32 = 90;
 
 /// What a verb cannot do without; what it does not need may be absent, but must be right if given.
 #[derive(Debug, Clone, Copy, Default)]
@@ -98,6 +128,16 @@ pub struct AdminSettings {
     pub password: Secret,
 }
 
+/// Where what became of jobs is kept.
+pub struct StatusSettings {
+    /// `sqlite:` or `postgres://` URL; none: a SQLite file in the user's state folder.
+    pub url: Option<String>,
+    /// The password of a Postgres login, if it does not stand in the URL.
+    pub password: Option<Secret>,
+    /// How long jobs that have ended are kept, in days.
+    pub retention_days: u32,
+}
+
 /// All settings of one run.
 pub struct Config {
     /// `amqp[s]://host:port/vhost`.
@@ -116,6 +156,14 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// Emulators that may be reached with plain http and in private networks.
     pub development_hosts: Vec<DevelopmentHost>,
+    /// This producer's name in its reports; none: the machine's.
+    pub name: Option<String>,
+    /// How often a reminter may mint anew for a job, if its submit does not say.
+    pub remints: u32,
+    /// How often the reminter of these settings mints anew for one job, whatever its messages say.
+    pub reminter_remints_max: u32,
+    /// Where what became of jobs is kept.
+    pub status: StatusSettings,
 }
 
 /// Why the settings cannot be used.
@@ -205,8 +253,26 @@ impl Config {
         let loopback = reader.or("storage.loopback", false);
         let hosts = reader.or("storage.hosts", Vec::new());
         let development_hosts = read_development_hosts(&mut reader);
+        let name = reader.optional("producer.name");
+        let remints = reader.or_within("grants.remints", 0, 0..=REMINTS_MAX);
+        let reminter_remints_max =
+            reader.or_within("reminter.remints_max", REMINTER_REMINTS_MAX, 0..=REMINTS_MAX);
+        let status = read_status(&mut reader);
         reader.finish()?;
-        Ok(Self { broker_url, login, tls, storage, admin, loopback, hosts, development_hosts })
+        Ok(Self {
+            broker_url,
+            login,
+            tls,
+            storage,
+            admin,
+            loopback,
+            hosts,
+            development_hosts,
+            name,
+            remints,
+            reminter_remints_max,
+            status,
+        })
     }
 }
 
@@ -237,6 +303,27 @@ fn read_storage(reader: &mut Reader, needed: bool) -> Option<StorageSettings> {
     let account_key = secret(reader, "storage.account_key", needed);
     let endpoint = reader.optional("storage.endpoint");
     Some(StorageSettings { account: account?, account_key: account_key?, endpoint })
+}
+
+fn read_status(reader: &mut Reader) -> StatusSettings {
+    let url: Option<String> = reader.optional("status.url");
+    let password = reader.secret_optional("status.password");
+    let is_flag = reader.origin("status.url") == Some(Origin::Flag);
+    if is_flag && url.as_deref().is_some_and(holds_password) {
+        reader.refuse(
+            "status.url",
+            "holds a password, which every user of this machine can read: status.password_file",
+        );
+    }
+    StatusSettings {
+        url,
+        password,
+        retention_days: reader.or_within("status.retention_days", STATUS_RETENTION_DAYS, 1..=36_500),
+    }
+}
+
+fn holds_password(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| url.password().is_some())
 }
 
 /// A wrong name is noted, so that nothing is built of the list.
