@@ -1,4 +1,5 @@
-//! Real services for tests: RabbitMQ, Azurite and the project's own programs as private child processes.
+//! Real services for tests: RabbitMQ, Azurite, PostgreSQL and the project's own programs as private child
+//! processes, and doubles of what cannot be had: Azure's metadata service, a trace collector.
 //!
 //! Everything here blocks and uses threads, so that any test can use it, inside a runtime or not. Several
 //! brokers and storages run side by side, each with its own folder and ports. They end with their owner,
@@ -15,9 +16,13 @@ pub mod folder;
 pub mod hostile;
 pub mod http;
 pub mod media;
+pub mod metadata;
+pub mod otlp;
 pub mod port;
+pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod stage;
 pub mod storage;
 pub mod wait;
 pub mod workspace;
@@ -25,6 +30,9 @@ pub mod workspace;
 pub use broker::{Broker, BrokerOptions, Vhost};
 pub use canary::Canary;
 pub use folder::Folder;
+pub use metadata::ScheduledEvents;
+pub use otlp::{Collector, Span};
+pub use postgres::{Database, Postgres};
 pub use process::{Finished, Process, Program, bin};
 pub use proxy::{Exchange, Fault, FaultProxy, Gate};
 pub use storage::{Sas, Storage, StorageOptions};

@@ -1,23 +1,22 @@
 //! Where benches play: a private RabbitMQ and Azurite, the declared topology, and the programs of `--release`
 //! with the logins made for them. Must never measure.
 
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use valet_testkit::{Broker, Folder, Process, Program, Storage, StorageOptions, Vhost, process, wait_for};
+use valet_testkit::stage::Stage as Common;
+use valet_testkit::{Broker, Process, Storage, StorageOptions, process};
 
 use crate::{setup, shell};
 
 /// Longest that one command of a bench may take: minutes of encoding on a machine that does other work.
 pub(super) const COMMAND_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Longest until a worker takes jobs.
-const START_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// The services, each of one's own.
 pub(super) struct Services {
-    broker: Broker,
-    storage: Storage,
+    pub(super) broker: Broker,
+    pub(super) storage: Storage,
 }
 
 impl Services {
@@ -36,61 +35,21 @@ impl Services {
 }
 
 /// One virtual host with its topology and logins, and two blob containers.
-pub(super) struct Stage<'a> {
-    pub(super) broker: &'a Broker,
-    pub(super) storage: &'a Storage,
-    pub(super) vhost: Vhost<'a>,
-    /// Blob container of inputs.
-    pub(super) input: String,
-    /// Blob container of outputs.
-    pub(super) output: String,
-    pub(super) folder: Folder,
-}
+pub(super) struct Stage<'a>(Common<'a>);
 
 impl<'a> Stage<'a> {
     pub(super) fn new(services: &'a Services) -> Self {
-        let (broker, storage) = (&services.broker, &services.storage);
-        let stage = Self {
-            broker,
-            storage,
-            vhost: broker.vhost(),
-            input: storage.container(),
-            output: storage.container(),
-            folder: Folder::new("bench"),
-        };
-        stage.folder.write("account-key", storage.key());
-        stage.folder.write("admin-password", broker.password());
-        stage.declare();
-        stage
+        Self::declared(services, &[])
     }
 
-    /// `valet`, set up as the producer.
-    pub(super) fn valet(&self) -> Program {
-        Program::new(release("valet"))
-            .arg("--config")
-            .arg(self.login("producer"))
-            .env("VALET_STORAGE_ACCOUNT", self.storage.account())
-            .env("VALET_STORAGE_ACCOUNT_KEY_FILE", self.folder.join("account-key"))
-            .env("VALET_STORAGE_ENDPOINT", self.storage.endpoint())
-            .env("VALET_STORAGE_LOOPBACK", "true")
+    /// A stage whose topology was declared with these further options.
+    pub(super) fn declared(services: &'a Services, options: &[&str]) -> Self {
+        Self(Common::of(&release_folder(), &services.broker, &services.storage, options))
     }
 
     /// A worker with this many slots, taking jobs.
     pub(super) fn worker(&self, slots: usize) -> Process {
-        let worker = Program::new(release("valet-worker"))
-            .args(["run", "--config"])
-            .arg(self.login("worker"))
-            .env("VALET_STORAGE_LOOPBACK", "true")
-            .env("VALET_WORKER_NAME", "bench")
-            .env("VALET_WORKER_SLOTS", slots.to_string())
-            .env("VALET_WORKER_SCRATCH", self.folder.join("scratch"))
-            .start();
-        wait_for("the worker to be ready", START_TIMEOUT, || {
-            let said = worker.stderr();
-            assert!(worker.is_running(), "the worker ended: {said}");
-            if said.contains("taking jobs") { Ok(()) } else { Err(said) }
-        });
-        worker
+        self.start(self.worker_program().env("VALET_WORKER_SLOTS", slots.to_string()))
     }
 
     /// Writes a manifest of these jobs (input blob, output blob), all with one preset.
@@ -110,28 +69,22 @@ impl<'a> Stage<'a> {
     pub(super) fn purge(&self) {
         self.broker.api("DELETE", &format!("/api/queues/{}/jobs.r0/contents", self.vhost.name()), None);
     }
+}
 
-    fn declare(&self) {
-        Program::new(release("valet"))
-            .env("VALET_BROKER_URL", self.vhost.amqp_url())
-            .env("VALET_BROKER_MANAGEMENT_URL", self.broker.management_url())
-            .env("VALET_BROKER_ADMIN_USERNAME", self.broker.username())
-            .env("VALET_BROKER_ADMIN_PASSWORD_FILE", self.folder.join("admin-password"))
-            .args(["topology", "declare", "--logins"])
-            .arg(self.folder.join("logins"))
-            .args(["--login-prefix", self.vhost.name()])
-            .run(COMMAND_TIMEOUT)
-            .expect_code(0);
-    }
-
-    fn login(&self, role: &str) -> PathBuf {
-        self.folder.join("logins").join(format!("{role}.toml"))
+impl<'a> Deref for Stage<'a> {
+    type Target = Common<'a>;
+    fn deref(&self) -> &Common<'a> {
+        &self.0
     }
 }
 
 /// A program, or example, of the `--release` build. (We ourselves are of the debug build.)
 pub(super) fn release(name: &str) -> PathBuf {
+    release_folder().join(name)
+}
+
+fn release_folder() -> PathBuf {
     let debug = process::bin("xtask");
     let target = debug.ancestors().nth(2).expect("a build's folder is inside the target folder");
-    target.join("release").join(name)
+    target.join("release")
 }
