@@ -7,6 +7,8 @@ use jiff::Timestamp;
 pub const CONTENT_TYPE: &str = "application/json";
 /// `type` of a job message of wire format version 1.
 pub const JOB_TYPE: &str = "valet.job.v1";
+/// `type` of an order on the exchange `control`.
+pub const ORDER_TYPE: &str = "valet.order.v1";
 /// `delivery_mode`: persistent.
 pub const DELIVERY_MODE: u8 = 2;
 /// W3C trace context of the submission.

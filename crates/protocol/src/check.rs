@@ -41,7 +41,13 @@ pub(crate) fn message(message: &JobMessage) -> Result<(), Problem> {
     preset(&message.preset)?;
     message.limits.problem().map_or(Ok(()), |(field, rule)| Err(Problem::new(field, rule)))?;
     tags(message)?;
-    times(message)
+    times(message)?;
+    at_most("remints", message.remints, limits::REMINTS_MAX)?;
+    at_most("attempts_before", message.attempts_before, limits::ATTEMPTS_BEFORE_MAX)
+}
+
+fn at_most(field: &str, number: u32, max: u32) -> Result<(), Problem> {
+    rule(number <= max, field, || format!("must be a whole number up to {max}"))
 }
 
 fn bytes(field: &str, text: &str, min: usize, max: usize) -> Result<(), Problem> {

@@ -17,6 +17,7 @@ mod job_limits;
 mod lane;
 pub mod limits;
 mod message;
+mod order;
 mod reason;
 mod report;
 mod salvage;
@@ -32,13 +33,14 @@ pub use job_limits::Limits;
 pub use lane::Lane;
 pub use limits::{MESSAGE_BYTES_MAX, REPORT_BYTES_MAX};
 pub use message::{Input, JobMessage, Output, PresetRef, Priority, WireBytes};
+pub use order::{CancelOrder, OrderError};
 pub use reason::{Reason, UnknownReason};
 pub use report::{
-    Accepted, Cancelled, Dead, Event, Expired, Failed, MediaFacts, Progress, Report, ReportData, ReportError,
-    ReportKind, Retrying, Started, Stored, Success, Timings,
+    Accepted, Cancelled, Dead, Event, Expired, Failed, MediaFacts, Progress, Reminted, Report, ReportData,
+    ReportError, ReportKind, Retrying, Started, Stored, Submitted, Success, Timings,
 };
 pub use salvage::salvage_id;
-pub use text::{Advice, BlobText, Detail, ShortText, Text, WorkerName};
+pub use text::{Advice, BlobText, Detail, ShortText, TagText, Text, WorkerName};
 
 /// What is wrong with a text that should have become a [`JobId`], [`Lane`] or [`ETag`].
 /// Holds the rule, never the text.

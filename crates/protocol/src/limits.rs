@@ -27,8 +27,14 @@ macro_rules! limits {
 limits! {
     MESSAGE_BYTES_MAX: usize = 65_536, "bytes",
         "A whole job message. Two URLs, tags and parameters at their own limits still fit, and a queue of 100,000 messages stays below 7 GB.";
-    REPORT_BYTES_MAX: usize = 16_384, "bytes",
-        "A report's body. Its longest texts together stay below it, so a report never fails for its size.";
+    REPORT_BYTES_MAX: usize = 49_152, "bytes",
+        "A report's body. Its longest texts together (two blob names and all tags) stay below it, so a report never fails for its size.";
+    REMINTS_MAX: u32 = 100, "mints",
+        "`remints`. A hundred days of waiting at the longest lifetime of a grant; more is a job that nobody wants.";
+    ATTEMPTS_BEFORE_MAX: u32 = 10_000, "attempts",
+        "`attempts_before`. Three attempts under each grant that may be minted, and room.";
+    ORDER_BYTES_MAX: usize = 8_192, "bytes",
+        "An order on the exchange `control`: an id, a time and a detail.";
     URL_BYTES_MAX: usize = 8_192, "bytes",
         "`input.url` and `output.url`. A blob name of 1,024 characters, percent-encoded, and a full user delegation SAS fit.";
     ETAG_BYTES_MAX: usize = 128, "bytes",

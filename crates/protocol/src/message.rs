@@ -34,6 +34,10 @@ pub struct JobMessage {
     pub submitted_at: Timestamp,
     /// From when on it is of no use: the earlier expiry of its grants. Later than `submitted_at`.
     pub not_after: Timestamp,
+    /// How often its producer may still mint new grants for it when these have died.
+    pub remints: u32,
+    /// Attempts that were made under earlier grants: the first one under these is the next.
+    pub attempts_before: u32,
 }
 
 /// The blob to read.
@@ -116,6 +120,8 @@ impl fmt::Debug for JobMessage {
             .field("tags", &format_args!("{} entries", self.tags.len()))
             .field("submitted_at", &self.submitted_at)
             .field("not_after", &self.not_after)
+            .field("remints", &self.remints)
+            .field("attempts_before", &self.attempts_before)
             .finish()
     }
 }

@@ -105,6 +105,9 @@ reasons! {
     OutputInvalid "output-invalid"
         "The codec ended well, but its result is not what the preset promises."
         "Look at the input; if it is sound, report the preset as faulty.";
+    OutputMismatch "output-mismatch"
+        "The stored blob is not what the worker reported."
+        "Look at who else may write to the output's blob container; delete the blob and submit again.";
     CodecFailed "codec-failed"
         "The codec ended with an error; the detail has its last lines."
         "Read the detail; most often the input is damaged or unusual.";

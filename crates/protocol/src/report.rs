@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use crate::{JobId, Lane, WorkerName};
 
 pub use data::{
-    Accepted, Cancelled, Dead, Expired, Failed, MediaFacts, Progress, ReportData, Retrying, Started, Stored,
-    Success, Timings,
+    Accepted, Cancelled, Dead, Expired, Failed, MediaFacts, Progress, Reminted, ReportData, Retrying,
+    Started, Stored, Submitted, Success, Timings,
 };
 pub(crate) use event::CloudEvent;
 pub use event::{Event, ReportError};
@@ -49,24 +49,36 @@ macro_rules! kinds {
 }
 
 kinds! {
+    Submitted "submitted" "The job is on the broker; its producer says so.";
     Accepted "accepted" "A worker has the message, and it is sound.";
     Started "started" "The input is open and the codec starts.";
     Progress "progress" "How far the work is; sent now and then.";
     Succeeded "succeeded" "The output is stored. Final.";
     Failed "failed" "The job cannot succeed; it is not tried again. Final.";
     Retrying "retrying" "This attempt failed; another one follows after a delay.";
-    Expired "expired" "The grants or the message ended before the job was done. Final for these grants.";
+    Expired "expired" "The grants or the message ended before the job was done. Final unless remints are left.";
+    Reminted "reminted" "The producer has minted new grants; the job waits again.";
     Dead "dead" "The last attempt failed; the message is kept as a dead letter. Final.";
     Cancelled "cancelled" "Somebody cancelled the job; nothing was stored. Final.";
 }
 
 impl ReportKind {
-    /// Whether no other report of this message follows.
+    /// Whether no other report of this job follows; of [`Self::Expired`] only [`ReportData::is_final`] knows.
     pub fn is_final(self) -> bool {
         match self {
-            Self::Accepted | Self::Started | Self::Progress | Self::Retrying => false,
+            Self::Submitted
+            | Self::Accepted
+            | Self::Started
+            | Self::Progress
+            | Self::Retrying
+            | Self::Reminted => false,
             Self::Succeeded | Self::Failed | Self::Expired | Self::Dead | Self::Cancelled => true,
         }
+    }
+
+    /// Whether the producer says it, and not a worker.
+    pub fn is_of_producer(self) -> bool {
+        matches!(self, Self::Submitted | Self::Reminted)
     }
 }
 
@@ -92,8 +104,10 @@ pub struct Report {
     pub job: JobId,
     /// The job's lane.
     pub lane: Lane,
-    /// The attempt, counted from 1.
+    /// The attempt, counted from 1 over all grants of the job.
     pub attempt: u32,
+    /// How often the broker has given this attempt out before: 0 the first time.
+    pub redelivery: u32,
     /// Who says so.
     pub worker: WorkerName,
     /// When, as the reporter's clock has it.
@@ -108,14 +122,27 @@ impl Report {
         self.data.kind()
     }
 
-    /// The event's id, the same whenever the same attempt says the same thing again:
-    /// `<job>/<attempt>/<kind>`, and `/<sequence>` after it for progress.
+    /// The event's id; equal ids tell the same thing, so a reader counts each once.
+    ///
+    /// `<job>/succeeded`, since a job succeeds once. On the way `<job>/<attempt>.<redelivery>/<kind>` (without
+    /// `.<redelivery>` the first time), and `/<sequence>` after it for progress. Else `<job>/<attempt>/<kind>`.
     pub fn id(&self) -> String {
-        let id = format!("{}/{}/{}", self.job, self.attempt, self.kind());
+        let Self { job, attempt, redelivery, .. } = self;
+        let hand_over = match redelivery {
+            0 => attempt.to_string(),
+            again => format!("{attempt}.{again}"),
+        };
         match &self.data {
-            ReportData::Progress(progress) => format!("{id}/{}", progress.sequence),
-            _ => id,
+            ReportData::Succeeded(_) => format!("{job}/succeeded"),
+            ReportData::Progress(progress) => format!("{job}/{hand_over}/progress/{}", progress.sequence),
+            ReportData::Accepted(_) | ReportData::Started(_) => format!("{job}/{hand_over}/{}", self.kind()),
+            _ => format!("{job}/{attempt}/{}", self.kind()),
         }
+    }
+
+    /// Whether no other report of this job follows, unless somebody submits or replays it.
+    pub fn is_final(&self) -> bool {
+        self.data.is_final()
     }
 
     /// The routing key on the exchange `events`: `<lane>.<job id>.<kind>`.
@@ -125,6 +152,7 @@ impl Report {
 
     /// The CloudEvents source.
     pub fn source(&self) -> String {
-        format!("/valet/workers/{}", self.worker)
+        let whose = if self.kind().is_of_producer() { "producers" } else { "workers" };
+        format!("/valet/{whose}/{}", self.worker)
     }
 }

@@ -12,6 +12,8 @@ pub type Detail = Text<{ limits::DETAIL_BYTES_MAX }>;
 pub type Advice = Text<{ limits::ADVICE_BYTES_MAX }>;
 /// A blob's path, `account/container/blob`.
 pub type BlobText = Text<{ limits::BLOB_TEXT_BYTES_MAX }>;
+/// A tag's value.
+pub type TagText = Text<{ limits::TAG_VALUE_BYTES_MAX }>;
 /// A codec's, format's, phase's or version's name.
 pub type ShortText = Text<{ limits::SHORT_TEXT_BYTES_MAX }>;
 
@@ -20,7 +22,7 @@ const REDACTED: &str = "redacted";
 
 /// A text of at most `BYTES_MAX` bytes. Longer ones are cut and end in `…`; control characters but
 /// line feeds become spaces; what follows `sig=` becomes `redacted`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize)]
 pub struct Text<const BYTES_MAX: usize>(String);
 
 impl<const BYTES_MAX: usize> Text<BYTES_MAX> {

@@ -15,8 +15,9 @@ pub(crate) use scalar::TimeText;
 
 use crate::check::Problem;
 use crate::limits::{
-    CONTENT_TYPE_BYTES_MAX, ETAG_BYTES_MAX, MESSAGE_BYTES_MAX, PARAM_NAME_BYTES_MAX, PARAM_TEXT_BYTES_MAX,
-    PARAMS_MAX, PRESET_NAME_BYTES_MAX, PRESET_VERSION_MAX, TAG_KEY_BYTES_MAX, TAG_VALUE_BYTES_MAX, TAGS_MAX,
+    ATTEMPTS_BEFORE_MAX, CONTENT_TYPE_BYTES_MAX, ETAG_BYTES_MAX, MESSAGE_BYTES_MAX, PARAM_NAME_BYTES_MAX,
+    PARAM_TEXT_BYTES_MAX, PARAMS_MAX, PRESET_NAME_BYTES_MAX, PRESET_VERSION_MAX, REMINTS_MAX,
+    TAG_KEY_BYTES_MAX, TAG_VALUE_BYTES_MAX, TAGS_MAX,
 };
 use crate::tree::{self, Tree};
 use crate::{BadText, DecodeError, EncodeError, JobMessage, Limits, Priority, de};
@@ -60,6 +61,15 @@ pub(crate) struct Message {
     submitted_at: TimeText,
     /// From when on the job is of no use: the earlier expiry of its two grants. Later than `submitted_at`.
     not_after: TimeText,
+    /// How often the producer may still mint new grants when these have died; 0 if absent. For producers that run
+    /// the reminter: other publishers' jobs end as expired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = REMINTS_MAX))]
+    remints: Option<u32>,
+    /// Attempts that were made under earlier grants; 0 if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = ATTEMPTS_BEFORE_MAX))]
+    attempts_before: Option<u32>,
 }
 
 /// The blob to read.
@@ -184,6 +194,8 @@ impl TryFrom<Message> for JobMessage {
             tags: wire.tags.unwrap_or_default(),
             submitted_at: wire.submitted_at.read("submitted_at")?,
             not_after: wire.not_after.read("not_after")?,
+            remints: wire.remints.unwrap_or_default(),
+            attempts_before: wire.attempts_before.unwrap_or_default(),
         })
     }
 }
@@ -216,6 +228,8 @@ impl From<&JobMessage> for Message {
             tags: (!message.tags.is_empty()).then(|| message.tags.clone()),
             submitted_at: message.submitted_at.into(),
             not_after: message.not_after.into(),
+            remints: Some(message.remints).filter(|left| *left > 0),
+            attempts_before: Some(message.attempts_before).filter(|made| *made > 0),
         }
     }
 }

@@ -25,6 +25,7 @@ fn plain() -> JobMessage {
     (plain.input.etag, plain.output.content_type) = (None, None);
     (plain.limits, plain.tags, plain.preset.params) =
         (Limits::default(), Default::default(), Default::default());
+    (plain.remints, plain.attempts_before) = (0, 0);
     plain
 }
 

@@ -4,16 +4,22 @@
 
 mod common;
 
-use common::{ID, report, reports, success};
+use common::{ID, report, reports, submitted, success};
 use valet_protocol::*;
 
 #[test]
 fn ids_and_routing_keys_derive_from_job_attempt_and_kind() {
     let ids: Vec<_> = reports().iter().map(Report::id).collect();
     assert!(
-        ids.contains(&format!("{ID}/2/succeeded")) && ids.contains(&format!("{ID}/2/progress/7")),
+        ids.contains(&format!("{ID}/succeeded")) && ids.contains(&format!("{ID}/2.1/progress/7")),
         "{ids:?}"
     );
+    let first: Vec<_> = reports().into_iter().map(|report| Report { redelivery: 0, ..report }.id()).collect();
+    assert!(
+        first.contains(&format!("{ID}/2/started")) && first.contains(&format!("{ID}/2/failed")),
+        "{first:?}"
+    );
+    assert!(ids.contains(&format!("{ID}/2.1/started")) && ids.contains(&format!("{ID}/2/failed")), "{ids:?}");
     let keys: Vec<_> = reports().iter().map(Report::routing_key).collect();
     assert!(keys.contains(&format!("default.{ID}.retrying")), "{keys:?}");
     assert!(keys.iter().all(|key| key.len() <= 255));
@@ -35,13 +41,24 @@ fn the_largest_report_stays_below_its_limit() {
     // A quote takes two bytes in JSON, which is the most that a byte of a text can take.
     let mut success = success();
     success.output = long('"').into();
-    (success.content_type, success.sha256) = (long('"').into(), long('"').into());
-    (success.md5, success.codec_version) = (long('"').into(), long('"').into());
+    (success.content_type, success.sha256) = (long('"').into(), Some(long('"').into()));
+    (success.md5, success.codec_version) = (Some(long('"').into()), long('"').into());
     let media = success.media.as_mut().unwrap();
     media.format = long('"').into();
     (media.video_codec, media.audio_codec) = (Some(long('"').into()), Some(long('"').into()));
     let failed = Failed { reason: Reason::CodecFailed, detail: long('\n').into(), advice: long('\\').into() };
-    for data in [ReportData::Succeeded(Box::new(success)), ReportData::Failed(failed)] {
+    let tag = |n: usize| (ShortText::from(format!("{n:02}{}", "\"".repeat(62))), TagText::from(long('"')));
+    let submitted = Submitted {
+        input: long('"').into(),
+        output: long('"').into(),
+        tags: (0..limits::TAGS_MAX).map(tag).collect(),
+        ..submitted()
+    };
+    for data in [
+        ReportData::Succeeded(Box::new(success)),
+        ReportData::Failed(failed),
+        ReportData::Submitted(Box::new(submitted)),
+    ] {
         let report = report(data);
         let event = report.to_event();
         assert!(event.body.len() <= REPORT_BYTES_MAX, "{} bytes", event.body.len());
@@ -85,7 +102,8 @@ fn not_a_number_becomes_an_absent_number() {
 
 /// The error for the report of a failure with one header changed, or its body.
 fn refused(name: &str, value: Option<&str>, body: Option<&[u8]>) -> ReportError {
-    let mut event = reports()[4].to_event();
+    let mut event =
+        reports().into_iter().find(|report| report.kind() == ReportKind::Failed).unwrap().to_event();
     event.headers.retain(|(header, _)| header != &format!("cloudEvents:{name}"));
     event.headers.extend(value.map(|value| (format!("cloudEvents:{name}"), value.to_owned())));
     Report::from_event(&event.headers, body.unwrap_or(&event.body)).unwrap_err()
@@ -123,7 +141,7 @@ fn wrong_bodies_are_told_by_field() {
     assert_eq!(cause(b"{").reason(), Reason::BadJson);
     assert_eq!(
         cause(&vec![b' '; REPORT_BYTES_MAX + 1]),
-        DecodeError::TooLarge { bytes: 16_385, max: 16_384 }
+        DecodeError::TooLarge { bytes: REPORT_BYTES_MAX + 1, max: REPORT_BYTES_MAX }
     );
     let told = cause(br#"{"reason": "because", "detail": "", "advice": ""}"#).to_string();
     assert!(told.contains("field reason must be one of bad-json, bad-message"), "{told}");
@@ -131,9 +149,10 @@ fn wrong_bodies_are_told_by_field() {
 
 #[test]
 fn fields_and_headers_of_later_versions_are_skipped() {
-    let mut event = reports()[0].to_event();
+    let accepted = report(ReportData::Accepted(Accepted {}));
+    let mut event = accepted.to_event();
     event.headers.push(("cloudEvents:mood".into(), "fine".into()));
-    assert_eq!(Report::from_event(&event.headers, br#"{"later": [1]}"#).unwrap(), reports()[0]);
+    assert_eq!(Report::from_event(&event.headers, br#"{"later": [1]}"#).unwrap(), accepted);
 }
 
 #[test]

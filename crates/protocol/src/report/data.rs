@@ -1,17 +1,21 @@
 //! What each kind of report carries.
 //! Must never gain a field that could hold a URL.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ReportKind;
-use crate::{Advice, BlobText, Detail, Reason, ShortText};
+use crate::{Advice, BlobText, Detail, Priority, Reason, ShortText, TagText};
 
 /// A report's content. `Serialize` writes `{"type": …, "data": …}`; on the wire the type is a header.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "type", content = "data")]
 #[allow(missing_docs)] // each variant is ReportKind's, documented there
 pub enum ReportData {
+    #[serde(rename = "valet.job.submitted")]
+    Submitted(Box<Submitted>),
     #[serde(rename = "valet.job.accepted")]
     Accepted(Accepted),
     #[serde(rename = "valet.job.started")]
@@ -26,6 +30,8 @@ pub enum ReportData {
     Retrying(Retrying),
     #[serde(rename = "valet.job.expired")]
     Expired(Expired),
+    #[serde(rename = "valet.job.reminted")]
+    Reminted(Reminted),
     #[serde(rename = "valet.job.dead")]
     Dead(Dead),
     #[serde(rename = "valet.job.cancelled")]
@@ -36,6 +42,7 @@ impl ReportData {
     /// The kind of this content.
     pub fn kind(&self) -> ReportKind {
         match self {
+            Self::Submitted(_) => ReportKind::Submitted,
             Self::Accepted(_) => ReportKind::Accepted,
             Self::Started(_) => ReportKind::Started,
             Self::Progress(_) => ReportKind::Progress,
@@ -43,10 +50,59 @@ impl ReportData {
             Self::Failed(_) => ReportKind::Failed,
             Self::Retrying(_) => ReportKind::Retrying,
             Self::Expired(_) => ReportKind::Expired,
+            Self::Reminted(_) => ReportKind::Reminted,
             Self::Dead(_) => ReportKind::Dead,
             Self::Cancelled(_) => ReportKind::Cancelled,
         }
     }
+
+    /// Whether no other report of this job follows, unless somebody submits or replays it.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Expired(expired) => expired.remints_left == 0,
+            other => other.kind().is_final(),
+        }
+    }
+}
+
+/// The job is on the broker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Submitted {
+    /// The preset's name.
+    pub preset: ShortText,
+    /// The preset's version.
+    pub version: u32,
+    /// `account/container/blob` of the input.
+    pub input: BlobText,
+    /// `account/container/blob` of the output.
+    pub output: BlobText,
+    /// The sender's own correlation data.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<ShortText, TagText>,
+    /// Its turn among jobs that wait.
+    #[serde(default)]
+    pub priority: Priority,
+    /// When it was submitted, as its message says.
+    #[schemars(with = "crate::wire::TimeText")]
+    pub submitted_at: Timestamp,
+    /// From when on it is of no use with these grants.
+    #[schemars(with = "crate::wire::TimeText")]
+    pub not_after: Timestamp,
+    /// Wall clock limit of an attempt, in seconds.
+    pub wall_seconds: u32,
+    /// How often new grants may be minted for it.
+    #[serde(default)]
+    pub remints: u32,
+}
+
+/// New grants were minted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Reminted {
+    /// From when on the job is of no use with the new grants.
+    #[schemars(with = "crate::wire::TimeText")]
+    pub not_after: Timestamp,
+    /// How often they may be minted again.
+    pub remints_left: u32,
 }
 
 /// The message is sound and a worker has it.
@@ -62,6 +118,9 @@ pub struct Started {
     pub version: u32,
     /// Size of the input, in bytes.
     pub input_bytes: u64,
+    /// The content that is read: the input's entity tag, with its quotes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_etag: Option<ShortText>,
     /// Which walls stand around the codec: `L1` or `L2`; absent if it is not started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jail: Option<ShortText>,
@@ -96,6 +155,9 @@ pub enum Stored {
     Created,
     /// The output exists after a write of ours whose answer was lost: compare size and hash.
     ExistsAfterOwnAttempt,
+    /// The output was there before this attempt encoded, after an earlier attempt or delivery of this job:
+    /// what it holds is not known to the worker.
+    Found,
 }
 
 /// The output is stored.
@@ -109,12 +171,15 @@ pub struct Success {
     pub content_type: ShortText,
     /// Size of the input, in bytes.
     pub input_bytes: u64,
-    /// Size of the output, in bytes.
-    pub output_bytes: u64,
-    /// SHA-256 of the output, in lower-case hex.
-    pub sha256: ShortText,
-    /// MD5 of the output, in base64 as in `Content-MD5`.
-    pub md5: ShortText,
+    /// Size of the output, in bytes; absent if it was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_bytes: Option<u64>,
+    /// SHA-256 of the output, in lower-case hex; absent if it was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<ShortText>,
+    /// MD5 of the output, in base64 as in `Content-MD5`; absent if it was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub md5: Option<ShortText>,
     /// What the output is, if it is media.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media: Option<MediaFacts>,
@@ -201,6 +266,14 @@ pub struct Expired {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<crate::wire::TimeText>")]
     pub not_after: Option<Timestamp>,
+    /// How often the producer may still mint new grants for it; at 0 this is the job's end.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub remints_left: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// The message is a dead letter.

@@ -67,7 +67,7 @@ impl ReportError {
 impl Report {
     /// The report for AMQP.
     pub fn to_event(&self) -> Event {
-        let attributes = [
+        let mut attributes = vec![
             ("specversion", SPEC_VERSION.to_owned()),
             ("id", self.id()),
             ("source", self.source()),
@@ -78,6 +78,9 @@ impl Report {
             ("attempt", self.attempt.to_string()),
             ("worker", self.worker.to_string()),
         ];
+        if self.redelivery > 0 {
+            attributes.push(("redelivery", self.redelivery.to_string()));
+        }
         let header = |(name, value)| (format!("{CLOUD_EVENTS_PREFIX}{name}"), value);
         Event {
             headers: attributes.into_iter().map(header).collect(),
@@ -99,13 +102,16 @@ impl Report {
         let report = Self {
             job: typed(headers, "subject", "must be a job id", |text| text.parse::<JobId>().ok())?,
             lane: typed(headers, "lane", "must be a lane", |text| text.parse::<Lane>().ok())?,
-            attempt: typed(headers, "attempt", "must be a number from 1", attempt)?,
+            attempt: typed(headers, "attempt", "must be a number from 1", counted)?,
+            redelivery: redelivery(headers)?,
             worker: typed(headers, "worker", "must be a worker's name", worker)?,
             time: typed(headers, "time", "must be an RFC 3339 time", TimeText::parse)?,
             data: ReportData::from_body(kind, body).map_err(|cause| ReportError::Body { kind, cause })?,
         };
         // The id is what readers use to tell repetitions apart, so it has to be the one we derive.
-        typed(headers, "id", "must be <job>/<attempt>/<kind>", |id| (id == report.id()).then_some(()))?;
+        typed(headers, "id", "must be the one of its job, attempt and kind", |id| {
+            (id == report.id()).then_some(())
+        })?;
         Ok(report)
     }
 }
@@ -127,8 +133,16 @@ fn typed<T>(
     read(attribute(headers, name)?).ok_or(ReportError::BadAttribute { attribute: name, problem })
 }
 
-fn attempt(text: &str) -> Option<u32> {
-    text.parse().ok().filter(|attempt| *attempt > 0)
+fn counted(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|number| *number > 0)
+}
+
+/// Absent the first time.
+fn redelivery(headers: &[(String, String)]) -> Result<u32, ReportError> {
+    match typed(headers, "redelivery", "must be a number from 1", counted) {
+        Err(ReportError::MissingAttribute { .. }) => Ok(0),
+        found => found,
+    }
 }
 
 fn worker(text: &str) -> Option<WorkerName> {
@@ -138,6 +152,7 @@ fn worker(text: &str) -> Option<WorkerName> {
 impl ReportData {
     fn to_body(&self) -> Vec<u8> {
         let body = match self {
+            Self::Submitted(data) => serde_json::to_vec(data),
             Self::Accepted(data) => serde_json::to_vec(data),
             Self::Started(data) => serde_json::to_vec(data),
             Self::Progress(data) => serde_json::to_vec(data),
@@ -145,6 +160,7 @@ impl ReportData {
             Self::Failed(data) => serde_json::to_vec(data),
             Self::Retrying(data) => serde_json::to_vec(data),
             Self::Expired(data) => serde_json::to_vec(data),
+            Self::Reminted(data) => serde_json::to_vec(data),
             Self::Dead(data) => serde_json::to_vec(data),
             Self::Cancelled(data) => serde_json::to_vec(data),
         };
@@ -153,6 +169,7 @@ impl ReportData {
 
     fn from_body(kind: ReportKind, body: &[u8]) -> Result<Self, DecodeError> {
         Ok(match kind {
+            ReportKind::Submitted => Self::Submitted(Box::new(read(body)?)),
             ReportKind::Accepted => Self::Accepted(read(body)?),
             ReportKind::Started => Self::Started(read(body)?),
             ReportKind::Progress => Self::Progress(read(body)?),
@@ -160,6 +177,7 @@ impl ReportData {
             ReportKind::Failed => Self::Failed(read(body)?),
             ReportKind::Retrying => Self::Retrying(read(body)?),
             ReportKind::Expired => Self::Expired(read(body)?),
+            ReportKind::Reminted => Self::Reminted(read(body)?),
             ReportKind::Dead => Self::Dead(read(body)?),
             ReportKind::Cancelled => Self::Cancelled(read(body)?),
         })
@@ -176,9 +194,10 @@ pub(crate) struct CloudEvent<'a> {
     /// Version of CloudEvents.
     #[schemars(extend("const" = SPEC_VERSION))]
     specversion: &'static str,
-    /// `<job>/<attempt>/<kind>`, and `/<sequence>` after it for progress. Equal ids tell the same thing.
+    /// `<job>/<attempt>/<kind>`, or `<job>/succeeded`; on the way `<job>/<attempt>.<redelivery>/<kind>`, and
+    /// `/<sequence>` after it for progress. Equal ids tell the same thing.
     id: String,
-    /// `/valet/workers/<worker>`.
+    /// `/valet/workers/<worker>`, or `/valet/producers/<name>`.
     source: String,
     /// The job's id.
     subject: String,
@@ -193,6 +212,10 @@ pub(crate) struct CloudEvent<'a> {
     /// The attempt, counted from 1.
     #[schemars(range(min = 1))]
     attempt: u32,
+    /// How often the broker has given this attempt out before; absent the first time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    redelivery: Option<u32>,
     /// Who says so.
     worker: &'a str,
     #[serde(flatten)]
@@ -210,6 +233,7 @@ impl serde::Serialize for Report {
             datacontenttype: CONTENT_TYPE,
             lane: self.lane.as_str(),
             attempt: self.attempt,
+            redelivery: Some(self.redelivery).filter(|again| *again > 0),
             worker: self.worker.as_str(),
             data: &self.data,
         };

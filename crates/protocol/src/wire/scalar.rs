@@ -79,7 +79,7 @@ impl TimeText {
         if shape { text.parse().ok() } else { None }
     }
 
-    pub(super) fn read(&self, field: &'static str) -> Result<Timestamp, Problem> {
+    pub(crate) fn read(&self, field: &'static str) -> Result<Timestamp, Problem> {
         Self::parse(&self.0)
             .ok_or_else(|| Problem::new(field, "must be an RFC 3339 time, such as 2026-01-31T12:00:00Z"))
     }

@@ -55,6 +55,8 @@ pub fn message() -> JobMessage {
         tags: [("title".to_owned(), "42 – “Größe”".to_owned())].into(),
         submitted_at: "2026-01-31T12:00:00.25Z".parse().unwrap(),
         not_after: "2026-01-31T18:00:00Z".parse().unwrap(),
+        remints: 3,
+        attempts_before: 2,
     }
 }
 
@@ -67,6 +69,7 @@ pub fn report(data: ReportData) -> Report {
         job: ID.parse().unwrap(),
         lane: "default".parse().unwrap(),
         attempt: 2,
+        redelivery: 1,
         worker: "vm-7".into(),
         time: "2026-01-31T12:00:05.5Z".parse().unwrap(),
         data,
@@ -78,11 +81,13 @@ pub fn reports() -> Vec<Report> {
     let reason = Reason::StorageUnavailable;
     let detail = || Detail::from("cannot read other/in/a.mov: 503 ServerBusy");
     let data = [
+        ReportData::Submitted(Box::new(submitted())),
         ReportData::Accepted(Accepted {}),
         ReportData::Started(Started {
             preset: "h264-720p".into(),
             version: 1,
             input_bytes: 1_000,
+            input_etag: Some("\"0x8DCB1A2B3C4D5E6\"".into()),
             jail: Some("L1".into()),
         }),
         ReportData::Progress(Progress {
@@ -104,11 +109,31 @@ pub fn reports() -> Vec<Report> {
             reason: Reason::GrantExpired,
             detail: detail(),
             not_after: Some("2026-01-31T11:00:00Z".parse().unwrap()),
+            remints_left: 2,
+        }),
+        ReportData::Reminted(Reminted {
+            not_after: "2026-01-31T23:00:00Z".parse().unwrap(),
+            remints_left: 1,
         }),
         ReportData::Dead(Dead { reason, detail: detail() }),
         ReportData::Cancelled(Cancelled { detail: "while the codec ran".into() }),
     ];
     data.into_iter().map(report).collect()
+}
+
+pub fn submitted() -> Submitted {
+    Submitted {
+        preset: "h264-720p".into(),
+        version: 1,
+        input: "acct/in/a.mov".into(),
+        output: "other/out/a.mp4".into(),
+        tags: [("title".into(), "42".into())].into(),
+        priority: Priority::Normal,
+        submitted_at: "2026-01-31T12:00:00.25Z".parse().unwrap(),
+        not_after: "2026-01-31T18:00:00Z".parse().unwrap(),
+        wall_seconds: 3_600,
+        remints: 3,
+    }
 }
 
 pub fn success() -> Success {
@@ -117,9 +142,9 @@ pub fn success() -> Success {
         output: "other/out/a.mp4".into(),
         content_type: "video/mp4".into(),
         input_bytes: 1_000,
-        output_bytes: 500,
-        sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
-        md5: "CY9rzUYh03PK3k6DJie09g==".into(),
+        output_bytes: Some(500),
+        sha256: Some("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into()),
+        md5: Some("CY9rzUYh03PK3k6DJie09g==".into()),
         media: Some(MediaFacts {
             format: "mov,mp4,m4a,3gp,3g2,mj2".into(),
             duration_seconds: Some(10.25),
