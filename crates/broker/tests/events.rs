@@ -15,6 +15,7 @@ fn report(number: u32) -> Report {
         job: JobId::from_uuid(uuid::Uuid::now_v7()).expect("a version 7 id"),
         lane: Lane::default(),
         attempt: number + 1,
+        redelivery: 0,
         worker: WorkerName::from("test-worker"),
         time: Timestamp::now(),
         data: ReportData::Accepted(Accepted {}),

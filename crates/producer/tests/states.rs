@@ -8,7 +8,7 @@ use valet_protocol::{
 
 fn report(job: JobId, attempt: u32, data: ReportData) -> Report {
     let (lane, worker) = (Lane::default(), "w1".into());
-    Report { job, lane, attempt, worker, time: Timestamp::UNIX_EPOCH, data }
+    Report { job, lane, attempt, redelivery: 0, worker, time: Timestamp::UNIX_EPOCH, data }
 }
 
 fn failed(reason: Reason) -> ReportData {
@@ -21,9 +21,9 @@ fn succeeded() -> ReportData {
         output: "acct/out/a.mp4".into(),
         content_type: "video/mp4".into(),
         input_bytes: 10,
-        output_bytes: 5,
-        sha256: "ab".into(),
-        md5: "cd".into(),
+        output_bytes: Some(5),
+        sha256: Some("ab".into()),
+        md5: Some("cd".into()),
         media: None,
         timings: Timings::default(),
         codec_version: "none".into(),

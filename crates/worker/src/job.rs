@@ -110,9 +110,9 @@ impl Worker {
             output: job.output.blob().to_string().into(),
             content_type: spec.content_type.into(),
             input_bytes: input.bytes(),
-            output_bytes: digests.bytes,
-            sha256: digests.sha256.into(),
-            md5: digests.md5.into(),
+            output_bytes: Some(digests.bytes),
+            sha256: Some(digests.sha256.into()),
+            md5: Some(digests.md5.into()),
             media: facts.as_ref().map(told_facts),
             timings: clock.end(),
             codec_version: self.walls.codec_version.as_str().into(),
@@ -150,7 +150,7 @@ impl Worker {
         let preset = &attempt.message.preset;
         let (name, version) = (preset.name.as_str().into(), preset.version);
         let jail = Some(self.walls.codec.level.to_string().into());
-        ReportData::Started(Started { preset: name, version, input_bytes, jail })
+        ReportData::Started(Started { preset: name, version, input_bytes, input_etag: None, jail })
     }
 }
 

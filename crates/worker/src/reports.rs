@@ -66,6 +66,7 @@ impl Reporter {
             job: self.job,
             lane: self.lane.clone(),
             attempt: self.attempt,
+            redelivery: 0,
             worker: self.worker.clone(),
             time: Timestamp::now(),
             data,

@@ -44,5 +44,7 @@ pub(crate) fn job(now: Timestamp) -> JobMessage {
         tags: std::collections::BTreeMap::new(),
         submitted_at: now,
         not_after: expiry,
+        remints: 0,
+        attempts_before: 0,
     }
 }

@@ -170,6 +170,7 @@ impl JobState {
         self.time = Some(report.time);
         self.lane = Some(report.lane.to_string());
         match &report.data {
+            ReportData::Submitted(_) | ReportData::Reminted(_) => {}
             ReportData::Accepted(_) => self.run("accepted"),
             ReportData::Started(started) => {
                 self.run("start");
@@ -226,10 +227,10 @@ impl JobState {
         self.jail = success.jail.as_ref().map(ToString::to_string);
         self.output = Some(StoredOutput {
             blob: success.output.to_string(),
-            bytes: success.output_bytes,
+            bytes: success.output_bytes.unwrap_or_default(),
             content_type: success.content_type.to_string(),
-            sha256: success.sha256.to_string(),
-            md5: success.md5.to_string(),
+            sha256: success.sha256.as_ref().map(ToString::to_string).unwrap_or_default(),
+            md5: success.md5.as_ref().map(ToString::to_string).unwrap_or_default(),
             stored: success.stored,
             total_ms: success.timings.total_ms,
             duration_seconds: success.media.as_ref().and_then(|media| media.duration_seconds),

@@ -1,4 +1,4 @@
-//! One plan into one message: mints the read grant and the create-only grant and encodes them.
+//! One plan into one message and one report: mints the read grant and the create-only grant and encodes them.
 //! The only place of the producer that makes job grants. Must never log what it makes.
 
 use std::time::Duration;
@@ -7,9 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use valet_broker::{Outgoing, topology::names};
 use valet_grant::GrantUrl;
 use valet_mint::{GrantSpec, MintError, Signer};
-use valet_protocol::{Input, JobMessage, Lane, Limits, Output, PresetRef, amqp};
+use valet_protocol::{Input, JobMessage, Lane, Limits, Output, PresetRef, Report, WorkerName, amqp};
 
 use super::error::PrepareError;
+use super::report;
 use crate::address::BlobAddress;
 use crate::batch::JobPlan;
 
@@ -17,6 +18,7 @@ use crate::batch::JobPlan;
 #[derive(Debug, Clone)]
 pub struct JobMinter {
     signer: Signer,
+    name: WorkerName,
     traceparent: Option<String>,
 }
 
@@ -27,12 +29,26 @@ pub struct Prepared {
     pub message: JobMessage,
     /// The same as bytes with all AMQP properties.
     pub outgoing: Outgoing,
+    /// What the producer says about it once the broker has it; holds no grant.
+    pub report: Report,
 }
 
 impl JobMinter {
     /// Mints with this signer.
     pub fn new(signer: Signer) -> Self {
-        Self { signer, traceparent: None }
+        Self { signer, name: WorkerName::from("producer"), traceparent: None }
+    }
+
+    /// Says this name in the reports of its jobs.
+    #[must_use]
+    pub fn with_name(mut self, name: WorkerName) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// Who says the reports of its jobs.
+    pub fn name(&self) -> &WorkerName {
+        &self.name
     }
 
     /// Sends this W3C trace context along with every job; a malformed one is left out.
@@ -77,13 +93,20 @@ impl JobMinter {
             limits: Limits { wall_seconds: Some(plan.wall_seconds), ..plan.limits },
             priority: plan.priority,
             tags: plan.tags.clone(),
-            submitted_at: now,
+            submitted_at: plan.submitted_at.unwrap_or(now),
             not_after,
+            remints: plan.remints,
+            attempts_before: plan.attempts_before,
         };
         let outgoing = self.outgoing(&message, now);
         let outgoing =
             outgoing.map_err(|cause| PrepareError::Encode { input: plan.input.to_string(), cause })?;
-        Ok(Prepared { message, outgoing })
+        let data = match plan.submitted_at {
+            None => report::submitted(plan, &message, self.signer.account().name()),
+            Some(_) => report::reminted(&message),
+        };
+        let report = report::about(&message, message.attempts_before + 1, &self.name, now, data);
+        Ok(Prepared { message, outgoing, report })
     }
 
     /// A message with its AMQP properties.

@@ -114,6 +114,11 @@ fn kind(word: &str) -> Outcome<ReportKind> {
 /// One report as a line for people.
 fn line(report: &Report) -> String {
     let what = match &report.data {
+        ReportData::Submitted(job) => {
+            let (name, version, wall) = (&job.preset, job.version, job.wall_seconds);
+            format!("{name}@{version}, {} to {}, at most {wall} s", job.input, job.output)
+        }
+        ReportData::Reminted(again) => format!("of use until {}", again.not_after),
         ReportData::Accepted(_) => String::new(),
         ReportData::Started(started) => {
             let jail = started.jail.as_ref().map(|jail| format!(", jail {jail}")).unwrap_or_default();
@@ -126,7 +131,8 @@ fn line(report: &Report) -> String {
         }
         ReportData::Succeeded(success) => {
             let seconds = success.timings.total_ms as f64 / 1000.0;
-            format!("{}, {} in {seconds:.1} s", success.output, human_bytes(success.output_bytes))
+            let bytes = success.output_bytes.map_or_else(|| "found in place".to_owned(), human_bytes);
+            format!("{}, {bytes} in {seconds:.1} s", success.output)
         }
         ReportData::Failed(failed) => format!("{}: {}", failed.reason, failed.detail),
         ReportData::Retrying(again) => {

@@ -106,7 +106,7 @@ fn permanent(cause: &Cause, reason: Reason, detail: &str) -> (Disposition, Repor
 
 fn expired(cause: &Cause, reason: Reason, detail: &str) -> (Disposition, ReportData) {
     let not_after = if let Cause::TooLate(not_after) = cause { Some(*not_after) } else { None };
-    let report = ReportData::Expired(Expired { reason, detail: detail.into(), not_after });
+    let report = ReportData::Expired(Expired { reason, detail: detail.into(), not_after, remints_left: 0 });
     (Disposition::Expired { reason, detail: detail.to_owned() }, report)
 }
 

@@ -79,6 +79,8 @@ impl Stage {
             tags: std::collections::BTreeMap::new(),
             submitted_at: Timestamp::now(),
             not_after: Timestamp::now() + SignedDuration::from_mins(50),
+            remints: 0,
+            attempts_before: 0,
         }
     }
 
