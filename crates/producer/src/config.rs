@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use valet_grant::{DevelopmentHost, DevelopmentHostError};
+use valet_protocol::limits::REMINTS_MAX;
 use valet_settings::{Layers, Mistakes, Origin, Reader, Secret};
 
 /// Every key that `valet` reads, apart from the secrets themselves; the list behind `--set`.
@@ -68,9 +69,6 @@ const WORKER_KEYS: [&str; 29] = [
 /// Secrets that must not be given by `--set`: every user of the machine can read another's arguments.
 const SECRETS: [&str; 4] =
     ["broker.password", "broker.admin_password", "storage.account_key", "status.password"];
-
-/// The most re-mints that a message can ask for: what the wire format takes.
-pub const REMINTS_MAX: u32 = 100;
 
 /// How often a reminter mints anew for one job, whatever its messages say.
 const REMINTER_REMINTS_MAX: u32 = 10;

@@ -6,6 +6,7 @@ use std::path::Path;
 use valet_broker::{BrokerConfig, Purpose, Session, TlsConfig};
 use valet_grant::{GrantPolicy, HostRules};
 use valet_mint::{Account, AccountKey, Signer};
+use valet_protocol::WorkerName;
 
 use crate::cli::Globals;
 use crate::config::{Config, ConfigError, Needs, StorageSettings};
@@ -112,7 +113,14 @@ impl Config {
     pub fn minter(&self) -> Outcome<JobMinter> {
         // The usual way for a caller to hand its trace on to a program that it runs.
         let traceparent = std::env::var("TRACEPARENT").ok();
-        Ok(JobMinter::new(self.signer()?).with_traceparent(traceparent))
+        Ok(JobMinter::new(self.signer()?).with_traceparent(traceparent).with_name(self.producer_name()))
+    }
+
+    /// Who says the producer's reports: `producer.name`, else this machine's name.
+    pub fn producer_name(&self) -> WorkerName {
+        let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let name = self.name.clone().unwrap_or_else(host);
+        WorkerName::from(if name.trim().is_empty() { "producer" } else { name.trim() })
     }
 
     /// What is demanded of grants here: what the workers demand with the same settings.

@@ -7,7 +7,7 @@ use valet_broker::DeadLetter;
 use valet_grant::token::ResourceKind;
 use valet_grant::{GrantUrl, Right, Rights, Role, SasToken};
 use valet_mint::{Signer, VerifyError};
-use valet_protocol::{DecodeError, JobMessage, Limits, PresetRef};
+use valet_protocol::{DecodeError, JobMessage, Limits, PresetRef, limits};
 
 use crate::address::{AddressError, BlobAddress};
 use crate::batch::{Chosen, JobPlan, TTL_SECONDS_DEFAULT, TTL_SECONDS_MAX, WAIT_SECONDS_MIN};
@@ -116,7 +116,17 @@ pub fn plan_again(
         wall_seconds,
         limits: Limits { wall_seconds: None, ..message.limits },
         ttl_seconds,
+        remints: message.remints,
+        attempts_before: attempts_made(&message, letter.attempt),
+        submitted_at: None,
     })
+}
+
+/// How many attempts the job has had: reports of the next one must not look like those of an earlier one. The
+/// letter's own word may be anything, and counts no further than the message's limit.
+fn attempts_made(message: &JobMessage, attempt: Option<u32>) -> u32 {
+    let made = attempt.unwrap_or(message.attempts_before).max(message.attempts_before);
+    made.min(limits::ATTEMPTS_BEFORE_MAX)
 }
 
 /// The blob of a grant that this signer minted for a job in this role.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use valet_protocol::{ETag, JobId, Limits, Priority};
@@ -50,6 +51,20 @@ pub struct JobPlan {
     pub limits: Limits,
     /// How long the grants live from the moment of minting.
     pub ttl_seconds: u32,
+    /// How often a reminter may mint anew when these grants have died.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub remints: u32,
+    /// Attempts that were made before: the first one of this message is the next.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub attempts_before: u32,
+    /// For new grants of a job that was submitted before and still waits: when that was. None is a submission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submitted_at: Option<Timestamp>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 fn are_none(limits: &Limits) -> bool {

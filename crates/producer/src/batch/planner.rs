@@ -182,6 +182,9 @@ impl Planner {
             wall_seconds,
             limits,
             ttl_seconds,
+            remints: self.defaults.remints,
+            attempts_before: 0,
+            submitted_at: None,
         })
     }
 

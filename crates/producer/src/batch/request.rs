@@ -61,6 +61,9 @@ pub struct Defaults {
     pub wall: Option<String>,
     /// Other limits; a request's own are added, and win.
     pub limits: BTreeMap<String, Value>,
+    /// How often a reminter may mint anew for a job whose grants have died; at most
+    /// [`valet_protocol::limits::REMINTS_MAX`].
+    pub remints: u32,
 }
 
 /// Where a request came from, for messages.

@@ -52,6 +52,15 @@ pub enum SubmitError {
         #[source]
         cause: Box<PublishError>,
     },
+    /// The broker has a job, and did not take the report that says so.
+    #[error("job {job} is enqueued, but the report of it was not taken")]
+    Report {
+        /// The job.
+        job: JobId,
+        /// Why.
+        #[source]
+        cause: Box<PublishError>,
+    },
     /// The checked plans cannot be read back from their temporary file.
     #[error("cannot read the checked jobs back")]
     Spool(#[source] io::Error),
@@ -69,7 +78,7 @@ impl SubmitError {
                 PrepareError::Mint { cause, .. } => cause.advice().to_owned(),
                 PrepareError::Encode { cause, .. } => cause.advice().to_owned(),
             },
-            Self::Publish { cause, .. } => cause.advice().to_owned(),
+            Self::Publish { cause, .. } | Self::Report { cause, .. } => cause.advice().to_owned(),
             Self::Spool(_) => "check the free space of the temporary folder (TMPDIR)".to_owned(),
             Self::Sink(_) => "check where the output goes".to_owned(),
         }
@@ -80,7 +89,7 @@ impl SubmitError {
         match self {
             Self::Connect(cause) => connect_exit(cause),
             Self::Prepare(_) => Exit::Data,
-            Self::Publish { cause, .. } => match cause.as_ref() {
+            Self::Publish { cause, .. } | Self::Report { cause, .. } => match cause.as_ref() {
                 PublishError::Denied { .. } => Exit::Permission,
                 _ => Exit::Unavailable,
             },

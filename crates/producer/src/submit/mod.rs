@@ -1,9 +1,10 @@
-//! Planned jobs onto the broker: two grants minted, one message encoded, one publish confirmed per job,
-//! hundreds of them under way at once.
+//! Planned jobs onto the broker: two grants minted, one message and one report confirmed per job, hundreds of
+//! them under way at once.
 //! Must never enqueue a job whose plan was not checked, nor keep a grant after its message was handed over.
 
 mod error;
 mod minter;
+pub(crate) mod report;
 mod submitter;
 
 pub use error::{PrepareError, SubmitError};

@@ -1,17 +1,22 @@
-//! Sends planned jobs with a window of unconfirmed publishes. Order of sending is the order of the plans.
-//! Must never report a job as enqueued before the broker has confirmed it.
+//! Sends planned jobs with a window of unconfirmed publishes, and a report of each once it is confirmed. Order of
+//! sending is the order of the plans.
+//!
+//! Must never report a job as enqueued before the broker has confirmed it: who submits again leaves out what the
+//! reports call queued, so a report of a job that was then refused would lose that job.
 
 use std::collections::VecDeque;
 use std::io;
 
 use jiff::Timestamp;
-use valet_broker::{BrokerConfig, Publisher, PublisherOptions, Purpose, Receipt, Session};
+use valet_broker::{BrokerConfig, PublishError, Publisher, PublisherOptions, Purpose, Receipt, Session};
+use valet_protocol::Report;
 
 use super::error::SubmitError;
 use super::minter::JobMinter;
+use super::report;
 use crate::batch::JobPlan;
 
-/// Jobs that may be sent and not yet confirmed; beyond it throughput hardly grows.
+/// Jobs, and as many reports, that may be sent and not yet confirmed; beyond it throughput hardly grows.
 pub const WINDOW: usize = PublisherOptions::BULK_WINDOW;
 
 /// Submits jobs over one session with the broker.
@@ -30,15 +35,17 @@ pub const WINDOW: usize = PublisherOptions::BULK_WINDOW;
 pub struct Submitter {
     minter: JobMinter,
     session: Session,
-    publisher: Publisher,
+    jobs: Publisher,
+    /// On a channel of its own, so that a queue that refuses jobs holds up no report.
+    reports: Publisher,
 }
 
 /// What became of a batch.
 #[derive(Debug)]
 pub struct Submitted {
-    /// Jobs that are on the broker.
+    /// Jobs that are on the broker, and reported to be.
     pub confirmed: u64,
-    /// Jobs that may be on the broker: sent, and neither confirmed nor refused.
+    /// Jobs that may be on the broker: sent, and neither confirmed nor refused; or on it, and not reported.
     pub unknown: u64,
     /// Why the batch did not end well. Jobs after the failing one were not sent.
     pub error: Option<SubmitError>,
@@ -57,8 +64,9 @@ impl Submitter {
 
     /// Submits over a session that exists already.
     pub fn new(session: Session, minter: JobMinter) -> Self {
-        let publisher = session.publisher_with(PublisherOptions::bulk());
-        Self { minter, session, publisher }
+        let jobs = session.publisher_with(PublisherOptions::bulk());
+        let reports = session.publisher_with(PublisherOptions::bulk());
+        Self { minter, session, jobs, reports }
     }
 
     /// The session, to read reports over it.
@@ -71,73 +79,148 @@ impl Submitter {
         &self.minter
     }
 
-    /// Mints, encodes and sends one job; the receipt resolves when the broker has it.
+    /// Mints, encodes and sends one job, and reports it once the broker has it. When this returns Ok, the broker
+    /// has both.
     ///
     /// # Errors
-    /// When the job has no message. Nothing was sent then.
-    pub async fn send(&self, plan: &JobPlan) -> Result<Receipt, SubmitError> {
-        let prepared = self.minter.prepare(plan, Timestamp::now());
-        let prepared = prepared.map_err(|cause| SubmitError::Prepare(Box::new(cause)))?;
-        Ok(self.publisher.publish(prepared.outgoing).await)
+    /// When the job has no message, or the broker did not take the message or the report.
+    pub async fn enqueue(&self, plan: &JobPlan) -> Result<(), SubmitError> {
+        let sent = self.send(plan).await?;
+        let report = sent.receipt.await.map_err(|cause| refused(plan, cause)).map(|()| sent.report)?;
+        self.report(&report).await.await.map_err(|cause| unreported(plan, cause))
     }
 
-    /// Sends a whole batch and tells each job, in order, when it is confirmed. Stops sending at the first
-    /// failure and waits for what is under way.
-    pub async fn submit_all<P, F>(&self, plans: P, mut on_confirmed: F) -> Submitted
+    /// Says something about a job. The receipt resolves when the broker has it.
+    pub async fn report(&self, report: &Report) -> Receipt {
+        self.reports.publish(report::outgoing(report)).await
+    }
+
+    /// The publisher of jobs, for what else must be confirmed before something is let go.
+    pub(crate) fn publisher(&self) -> &Publisher {
+        &self.jobs
+    }
+
+    async fn send(&self, plan: &JobPlan) -> Result<Sent, SubmitError> {
+        let prepared = self.minter.prepare(plan, Timestamp::now());
+        let prepared = prepared.map_err(|cause| SubmitError::Prepare(Box::new(cause)))?;
+        let receipt = self.jobs.publish(prepared.outgoing).await;
+        Ok(Sent { receipt, report: Box::new(prepared.report) })
+    }
+
+    /// Sends a whole batch and tells each job, in order, when it is enqueued. Stops sending at the first failure
+    /// and waits for what is under way.
+    pub async fn submit_all<P, F>(&self, plans: P, on_confirmed: F) -> Submitted
     where
         P: IntoIterator<Item = io::Result<JobPlan>>,
         F: FnMut(&JobPlan) -> io::Result<()>,
     {
-        let mut sent = InFlight::default();
-        let mut done = Submitted { confirmed: 0, unknown: 0, error: None };
+        let mut line = Line::new(self, on_confirmed);
         for plan in plans {
-            if sent.is_full() {
-                sent.confirm_first(&mut done, &mut on_confirmed).await;
-            }
-            if done.error.is_some() {
+            line.make_room().await;
+            if line.done.error.is_some() {
                 break;
             }
-            let receipt = match plan {
-                Ok(plan) => self.send(&plan).await.map(|receipt| (plan, receipt)),
-                Err(error) => Err(SubmitError::Spool(error)),
-            };
-            match receipt {
-                Ok(pair) => sent.0.push_back(pair),
-                Err(error) => done.error = Some(error),
+            match plan {
+                Ok(plan) => line.send(plan).await,
+                Err(error) => line.done.error = Some(SubmitError::Spool(error)),
             }
         }
-        while !sent.0.is_empty() {
-            sent.confirm_first(&mut done, &mut on_confirmed).await;
-        }
-        done
+        line.finish().await
     }
 }
 
-/// Jobs sent and not yet known to be confirmed, oldest first.
-#[derive(Default)]
-struct InFlight(VecDeque<(JobPlan, Receipt)>);
+/// A job under way, and what to say once the broker has it.
+struct Sent {
+    receipt: Receipt,
+    report: Box<Report>,
+}
 
-impl InFlight {
-    fn is_full(&self) -> bool {
-        self.0.len() >= WINDOW
+/// A batch under way: jobs sent, then reports sent, each oldest first. Both are bounded by [`WINDOW`].
+struct Line<'a, F> {
+    submitter: &'a Submitter,
+    jobs: VecDeque<(JobPlan, Sent)>,
+    reports: VecDeque<(JobPlan, Receipt)>,
+    done: Submitted,
+    on_confirmed: F,
+}
+
+impl<'a, F> Line<'a, F>
+where
+    F: FnMut(&JobPlan) -> io::Result<()>,
+{
+    fn new(submitter: &'a Submitter, on_confirmed: F) -> Self {
+        let done = Submitted { confirmed: 0, unknown: 0, error: None };
+        Self { submitter, jobs: VecDeque::new(), reports: VecDeque::new(), done, on_confirmed }
     }
 
-    async fn confirm_first<F>(&mut self, done: &mut Submitted, on_confirmed: &mut F)
-    where
-        F: FnMut(&JobPlan) -> io::Result<()>,
-    {
-        let Some((plan, receipt)) = self.0.pop_front() else { return };
-        let error = match receipt.await {
+    async fn send(&mut self, plan: JobPlan) {
+        match self.submitter.send(&plan).await {
+            Ok(sent) => self.jobs.push_back((plan, sent)),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Waits until one more job may be sent.
+    async fn make_room(&mut self) {
+        if self.jobs.len() >= WINDOW {
+            self.confirm_job().await;
+        }
+    }
+
+    /// Waits for everything under way.
+    async fn finish(mut self) -> Submitted {
+        while !self.jobs.is_empty() {
+            self.confirm_job().await;
+        }
+        while !self.reports.is_empty() {
+            self.confirm_report().await;
+        }
+        self.done
+    }
+
+    async fn confirm_job(&mut self) {
+        let Some((plan, sent)) = self.jobs.pop_front() else { return };
+        match sent.receipt.await {
             Ok(()) => {
-                done.confirmed += 1;
-                on_confirmed(&plan).map_err(SubmitError::Sink).err()
+                if self.reports.len() >= WINDOW {
+                    self.confirm_report().await;
+                }
+                let receipt = self.submitter.report(&sent.report).await;
+                self.reports.push_back((plan, receipt));
             }
             Err(cause) => {
-                done.unknown += u64::from(cause.is_ambiguous());
-                Some(SubmitError::Publish { job: plan.id, cause: Box::new(cause) })
+                self.done.unknown += u64::from(cause.is_ambiguous());
+                self.fail(refused(&plan, cause));
             }
-        };
-        // The first failure is the one to tell; those behind it follow from it.
-        done.error = done.error.take().or(error);
+        }
     }
+
+    async fn confirm_report(&mut self) {
+        let Some((plan, receipt)) = self.reports.pop_front() else { return };
+        match receipt.await {
+            Ok(()) => {
+                self.done.confirmed += 1;
+                if let Err(error) = (self.on_confirmed)(&plan) {
+                    self.fail(SubmitError::Sink(error));
+                }
+            }
+            Err(cause) => {
+                self.done.unknown += 1;
+                self.fail(unreported(&plan, cause));
+            }
+        }
+    }
+
+    /// The first failure is the one to tell; those behind it follow from it.
+    fn fail(&mut self, error: SubmitError) {
+        self.done.error.get_or_insert(error);
+    }
+}
+
+fn refused(plan: &JobPlan, cause: PublishError) -> SubmitError {
+    SubmitError::Publish { job: plan.id, cause: Box::new(cause) }
+}
+
+fn unreported(plan: &JobPlan, cause: PublishError) -> SubmitError {
+    SubmitError::Report { job: plan.id, cause: Box::new(cause) }
 }

@@ -43,12 +43,13 @@ struct Enqueued<'a> {
 
 /// Plans what the options ask for.
 pub(super) async fn plan(context: &Context, what: &What, keep_ids: bool) -> Outcome<Planned> {
-    let planner = Planner::new(what.defaults()?, what.key()?);
+    let (mut defaults, key) = (what.defaults()?, what.key()?);
     let needs = Needs { broker: !what.dry_run, storage: true, admin: false };
     let config = context.config(needs)?;
+    defaults.remints = what.remints.unwrap_or(config.remints);
     let minter = config.minter()?;
     let mut intake = Intake {
-        planner,
+        planner: Planner::new(defaults, key),
         spool: Spool::default(),
         ids: Vec::new(),
         keep_ids,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::SignedDuration;
+use valet_protocol::limits::REMINTS_MAX;
 
 use crate::batch::Defaults;
 use crate::exit::Exit;
@@ -51,9 +52,15 @@ pub(super) struct What {
     /// A limit of the job, such as memory_bytes=2GiB
     #[arg(long, value_name = "NAME=VALUE")]
     pub(super) limit: Vec<String>,
-    /// Submitting the same work under the same key again is harmless: it has the same id and output
+    /// How often a reminter may mint anew when the job's grants died in the queue (default 0)
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(0..=i64::from(REMINTS_MAX)))]
+    pub(super) remints: Option<u32>,
+    /// Submit the same work under the same key again without doing it twice: it has the same id
     #[arg(long, value_name = "KEY")]
     pub(super) idempotency_key: Option<String>,
+    /// With --idempotency-key: enqueue jobs again that are queued, running or done
+    #[arg(long, requires = "idempotency_key")]
+    pub(super) again: bool,
     /// Enqueue the good lines of a manifest although others are bad
     #[arg(long)]
     pub(super) skip_invalid: bool,
@@ -77,6 +84,8 @@ impl What {
             ttl: self.ttl.clone(),
             wall: self.wall.clone(),
             limits: limits.collect(),
+            // Without the option the setting counts, which is read later.
+            remints: self.remints.unwrap_or_default(),
         })
     }
 

@@ -13,7 +13,7 @@ use crate::failure::{Failure, Outcome};
 use crate::follow::{Change, Watch};
 use crate::output::safe;
 use crate::replay::{ReplayError, plan_again};
-use crate::submit::{SubmitError, Submitter};
+use crate::submit::Submitter;
 use crate::verbs::ending;
 use crate::verbs::options::{Patience, duration};
 use crate::verify::Verifier;
@@ -96,11 +96,7 @@ impl Options {
             }
         };
         if !self.dry_run {
-            let receipt = submitter.send(&plan).await?;
-            let cause = receipt.await.err();
-            if let Some(cause) = cause {
-                return Err(SubmitError::Publish { job: plan.id, cause: Box::new(cause) }.into());
-            }
+            submitter.enqueue(&plan).await?;
             // Confirmed: from here on a crash leaves a duplicate at worst, never a loss.
             letter.remove().await.map_err(|error| dead_failure(&error))?;
         }

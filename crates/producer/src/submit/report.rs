@@ -1,0 +1,53 @@
+//! What the producer itself says about jobs, on the exchange `events`: that one is on the broker, that its
+//! grants were minted anew, and the ends that no worker can tell. Must never hold a grant; its types cannot.
+
+use jiff::Timestamp;
+use valet_broker::{Outgoing, topology::names};
+use valet_protocol::{JobMessage, Reminted, Report, ReportData, Submitted, WorkerName};
+
+use crate::batch::JobPlan;
+
+/// The job of this plan is on the broker.
+pub(super) fn submitted(plan: &JobPlan, message: &JobMessage, account: &str) -> ReportData {
+    let tags = plan.tags.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+    ReportData::Submitted(Box::new(Submitted {
+        preset: plan.preset.as_str().into(),
+        version: plan.version,
+        input: format!("{account}/{}", plan.input).into(),
+        output: format!("{account}/{}", plan.output).into(),
+        tags: tags.collect(),
+        priority: plan.priority,
+        submitted_at: message.submitted_at,
+        not_after: message.not_after,
+        wall_seconds: plan.wall_seconds,
+        remints: plan.remints,
+    }))
+}
+
+/// The job has new grants.
+pub(super) fn reminted(message: &JobMessage) -> ReportData {
+    ReportData::Reminted(Reminted { not_after: message.not_after, remints_left: message.remints })
+}
+
+/// A report about the job of this message.
+pub(crate) fn about(
+    message: &JobMessage,
+    attempt: u32,
+    name: &WorkerName,
+    time: Timestamp,
+    data: ReportData,
+) -> Report {
+    let (job, lane, worker) = (message.id, message.lane.clone(), name.clone());
+    Report { job, lane, attempt, redelivery: 0, worker, time, data }
+}
+
+/// A report with its AMQP properties.
+pub(crate) fn outgoing(report: &Report) -> Outgoing {
+    let event = report.to_event();
+    let mut outgoing = Outgoing::new(names::EVENTS, report.routing_key(), report.id(), &event.body);
+    outgoing.type_ = Some(report.kind().event_type().to_owned());
+    outgoing.content_type = Some(event.content_type);
+    outgoing.headers = event.headers;
+    outgoing.timestamp = Some(report.time);
+    outgoing
+}
