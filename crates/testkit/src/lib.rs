@@ -22,6 +22,7 @@ pub mod port;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+mod server;
 pub mod stage;
 pub mod storage;
 pub mod wait;

@@ -3,21 +3,26 @@
 use std::fs;
 use std::time::Duration;
 
-use valet_testkit::{Broker, Program, Storage, folder, wait_for};
+use valet_testkit::{Broker, Postgres, Program, Storage, folder, wait_for};
 
 const ROLE: &str = "TESTKIT_TEST_PARENT";
-/// Two services start in it, on a machine that may do much else.
+/// Three services start in it, on a machine that may do much else.
 const START_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Command lines of the living processes that have a folder of process `owner` in their environment or
 /// arguments. Dead ones that nobody collected have neither.
 fn processes_of(owner: u32) -> Vec<String> {
-    let mark = format!("{}/{owner}-", folder::base().display());
+    // Folders of other users, such as PostgreSQL's when we are root, are beside our own.
+    let base = folder::base().display().to_string();
+    let mark = |text: &str| {
+        let users = text.split(base.trim_end_matches(|c: char| c.is_ascii_digit())).skip(1);
+        users.filter_map(|rest| rest.split_once('/')).any(|(_, name)| name.starts_with(&format!("{owner}-")))
+    };
     let read =
         |path: std::path::PathBuf| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
     let folders = fs::read_dir("/proc").expect("this is Linux").flatten().map(|entry| entry.path());
     let told = folders.map(|folder| (read(folder.join("cmdline")), read(folder.join("environ"))));
-    told.filter(|(line, environment)| line.contains(&mark) || environment.contains(&mark))
+    told.filter(|(line, environment)| mark(line) || mark(environment))
         .map(|(line, _)| line.replace('\0', " "))
         .collect()
 }
@@ -25,7 +30,7 @@ fn processes_of(owner: u32) -> Vec<String> {
 #[test]
 fn heavy_services_end_with_a_killed_test_process() {
     if std::env::var(ROLE).is_ok() {
-        let _services = (Broker::start(), Storage::start());
+        let _services = (Broker::start(), Storage::start(), Postgres::start());
         println!("ready");
         std::thread::park();
     }
@@ -34,7 +39,7 @@ fn heavy_services_end_with_a_killed_test_process() {
         .args(["--exact", "heavy_services_end_with_a_killed_test_process", "--nocapture"])
         .env(ROLE, "1")
         .start();
-    wait_for("both services", START_TIMEOUT, || {
+    wait_for("all services", START_TIMEOUT, || {
         parent.stdout().contains("ready").then_some(()).ok_or_else(|| parent.last_lines())
     });
     assert!(!processes_of(parent.id()).is_empty());
