@@ -34,8 +34,8 @@ impl ClientError {
 /// An egress-guarded HTTP client with its clock and retry policy. Cheap to clone; connections are shared.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: reqwest::Client,
-    guard: Guard,
+    pub(super) http: reqwest::Client,
+    pub(super) guard: Guard,
     stall_timeout: Duration,
     clock: Arc<dyn Clock>,
     retry: RetryPolicy,
@@ -122,7 +122,7 @@ impl Client {
     }
 
     /// The resolver has judged this address already; a second look costs nothing and does not trust the first.
-    fn check_peer(&self, response: &Response) -> Result<(), Refusal> {
+    pub(super) fn check_peer(&self, response: &Response) -> Result<(), Refusal> {
         let host = response.url().host_str().unwrap_or_default();
         match response.remote_addr() {
             Some(peer) => self.guard.check_address(host, peer.ip()),

@@ -3,6 +3,7 @@
 mod addresses;
 mod client;
 mod guard;
+mod reach;
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use ipnet::IpNet;
 use valet_grant::HostRules;
 
 pub use client::{Client, ClientError};
+pub use reach::Origin;
 
 pub(crate) use guard::Refusal;
 
