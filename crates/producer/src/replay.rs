@@ -1,4 +1,5 @@
-//! A dead letter back into a plan: only if it asks for nothing that was not granted before.
+//! A letter back into a plan: only if it asks for nothing that was not granted before. A person's replay submits
+//! the job again; the reminter gives a job that still waits new grants of the same life.
 //! Must never trust the letter: workers may write to the queue it comes from.
 
 use percent_encoding::percent_decode_str;
@@ -7,10 +8,13 @@ use valet_broker::DeadLetter;
 use valet_grant::token::ResourceKind;
 use valet_grant::{GrantUrl, Right, Rights, Role, SasToken};
 use valet_mint::{Signer, VerifyError};
-use valet_protocol::{DecodeError, JobMessage, Limits, PresetRef, limits};
+use valet_protocol::{DecodeError, ETag, JobMessage, Limits, PresetRef, Reason, limits};
 
 use crate::address::{AddressError, BlobAddress};
 use crate::batch::{Chosen, JobPlan, TTL_SECONDS_DEFAULT, TTL_SECONDS_MAX, WAIT_SECONDS_MIN};
+
+/// Grants hold from so long before they are minted (`valet-mint` does it, for clocks that differ).
+const GRANT_HEAD_SECONDS: u64 = 15 * 60;
 
 /// Why a letter is not enqueued again.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +55,9 @@ pub enum ReplayError {
     /// The preset cannot be resolved any more.
     #[error("its preset cannot be used")]
     Preset(#[source] crate::batch::PresetChoiceError),
+    /// It may not be minted anew, or not once more.
+    #[error("its message does not allow that its grants are minted anew")]
+    NoRemint,
     /// The new grants would be too short or too long.
     #[error("grants that live {ttl_seconds} s do not suit a wall limit of {wall_seconds} s")]
     Ttl {
@@ -62,6 +69,18 @@ pub enum ReplayError {
 }
 
 impl ReplayError {
+    /// The code that a letter gets which is put away for it.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::NotAJob(cause) => cause.reason(),
+            Self::OtherJob => Reason::BadMessage,
+            Self::NotOurs { .. } | Self::OtherRight { .. } | Self::Address { .. } => Reason::GrantRefused,
+            Self::Preset(_) => Reason::UnknownPreset,
+            Self::NoRemint => Reason::GrantExpired,
+            Self::Ttl { .. } => Reason::GrantTooShort,
+        }
+    }
+
     /// What to do about it.
     pub fn advice(&self) -> String {
         match self {
@@ -77,6 +96,7 @@ impl ReplayError {
             }
             Self::Address { cause, .. } => cause.advice().to_owned(),
             Self::Preset(cause) => cause.advice(),
+            Self::NoRemint => "`valet dead replay` it, or submit such jobs with a larger --remints".to_owned(),
             Self::Ttl { wall_seconds, .. } => {
                 format!("--ttl between {} s and {TTL_SECONDS_MAX} s", wall_seconds + WAIT_SECONDS_MIN)
             }
@@ -84,7 +104,7 @@ impl ReplayError {
     }
 }
 
-/// The plan of the same job, for new grants that live `ttl_seconds` (default: as at submit).
+/// The plan of the same job, submitted again, for new grants that live `ttl_seconds` (default: as at submit).
 ///
 /// # Errors
 /// When anything in the letter is not what this signer once granted to a job.
@@ -93,33 +113,82 @@ pub fn plan_again(
     letter: &DeadLetter,
     ttl_seconds: Option<u64>,
 ) -> Result<JobPlan, ReplayError> {
-    let message = JobMessage::decode(letter.body()).map_err(ReplayError::NotAJob)?;
-    if letter.message_id.as_deref() != Some(message.id.to_string().as_str()) {
-        return Err(ReplayError::OtherJob);
+    let proven = Proven::of(signer, letter)?;
+    let ttl_seconds = ttl(ttl_seconds, proven.wall_seconds)?;
+    Ok(proven.plan(ttl_seconds))
+}
+
+/// The plan of the same job, still waiting since it was submitted, for new grants that live as long as the old
+/// ones did. `seen` is the content that its first attempt met, if one did: no later content is granted.
+///
+/// # Errors
+/// When anything in the letter is not what this signer once granted to a job, or it may not be minted anew.
+pub fn plan_anew(signer: &Signer, letter: &DeadLetter, seen: Option<ETag>) -> Result<JobPlan, ReplayError> {
+    let proven = Proven::of(signer, letter)?;
+    let remints = proven.message.remints.checked_sub(1).ok_or(ReplayError::NoRemint)?;
+    let submitted_at = Some(proven.message.submitted_at);
+    let ttl_seconds = proven.life_seconds.clamp(least(proven.wall_seconds), u64::from(TTL_SECONDS_MAX));
+    let ttl_seconds = ttl(Some(ttl_seconds), proven.wall_seconds)?;
+    let plan = proven.plan(ttl_seconds);
+    let etag = plan.etag.clone().or(seen);
+    Ok(JobPlan { etag, remints, submitted_at, ..plan })
+}
+
+/// A letter that holds what this signer once granted to a job, and no more.
+struct Proven {
+    message: JobMessage,
+    input: BlobAddress,
+    output: BlobAddress,
+    chosen: Chosen,
+    wall_seconds: u32,
+    /// How long its grants lived.
+    life_seconds: u64,
+    attempts_made: u32,
+}
+
+impl Proven {
+    fn of(signer: &Signer, letter: &DeadLetter) -> Result<Self, ReplayError> {
+        let message = JobMessage::decode(letter.body()).map_err(ReplayError::NotAJob)?;
+        if letter.message_id.as_deref() != Some(message.id.to_string().as_str()) {
+            return Err(ReplayError::OtherJob);
+        }
+        let input = granted(signer, &message.input.url, Role::Input, Right::Read)?;
+        let output = granted(signer, &message.output.url, Role::Output, Right::Create)?;
+        let chosen = resolve(&message.preset)?;
+        let wall_seconds = message.limits.wall_seconds.unwrap_or(chosen.wall_seconds);
+        let life_seconds = life(&message.output.url).unwrap_or_else(|| u64::from(TTL_SECONDS_DEFAULT));
+        let attempts_made = attempts_made(&message, letter.attempt);
+        Ok(Self { message, input, output, chosen, wall_seconds, life_seconds, attempts_made })
     }
-    let input = granted(signer, &message.input.url, Role::Input, Right::Read)?;
-    let output = granted(signer, &message.output.url, Role::Output, Right::Create)?;
-    let chosen = resolve(&message.preset)?;
-    let wall_seconds = message.limits.wall_seconds.unwrap_or(chosen.wall_seconds);
-    let ttl_seconds = ttl(ttl_seconds, wall_seconds)?;
-    Ok(JobPlan {
-        id: message.id,
-        input,
-        etag: message.input.etag.clone(),
-        output,
-        content_type: chosen.content_type,
-        preset: chosen.name,
-        version: chosen.version,
-        params: chosen.params,
-        priority: message.priority,
-        tags: message.tags.clone(),
-        wall_seconds,
-        limits: Limits { wall_seconds: None, ..message.limits },
-        ttl_seconds,
-        remints: message.remints,
-        attempts_before: attempts_made(&message, letter.attempt),
-        submitted_at: None,
-    })
+
+    fn plan(&self, ttl_seconds: u32) -> JobPlan {
+        let (message, chosen) = (&self.message, &self.chosen);
+        JobPlan {
+            id: message.id,
+            input: self.input.clone(),
+            etag: message.input.etag.clone(),
+            output: self.output.clone(),
+            content_type: chosen.content_type.clone(),
+            preset: chosen.name.clone(),
+            version: chosen.version,
+            params: chosen.params.clone(),
+            priority: message.priority,
+            tags: message.tags.clone(),
+            wall_seconds: self.wall_seconds,
+            limits: Limits { wall_seconds: None, ..message.limits },
+            ttl_seconds,
+            remints: message.remints,
+            attempts_before: self.attempts_made,
+            submitted_at: None,
+        }
+    }
+}
+
+/// How long a grant of ours lived: they are made to hold from a while before they are minted.
+fn life(grant: &GrantUrl) -> Option<u64> {
+    let validity = SasToken::parse(grant).ok()?.validity()?;
+    let whole = validity.expiry.duration_since(validity.start?).as_secs();
+    u64::try_from(whole).ok()?.checked_sub(GRANT_HEAD_SECONDS)
 }
 
 /// How many attempts the job has had: reports of the next one must not look like those of an earlier one. The
@@ -152,8 +221,12 @@ fn resolve(preset: &PresetRef) -> Result<Chosen, ReplayError> {
 fn ttl(asked: Option<u64>, wall_seconds: u32) -> Result<u32, ReplayError> {
     let usual = u64::from(TTL_SECONDS_DEFAULT).max(u64::from(wall_seconds) + 3_600);
     let ttl_seconds = asked.unwrap_or(usual.min(u64::from(TTL_SECONDS_MAX)));
-    let least = u64::from(wall_seconds) + u64::from(WAIT_SECONDS_MIN);
-    let fits = (least..=u64::from(TTL_SECONDS_MAX)).contains(&ttl_seconds);
+    let fits = (least(wall_seconds)..=u64::from(TTL_SECONDS_MAX)).contains(&ttl_seconds);
     let whole = u32::try_from(ttl_seconds).ok().filter(|_| fits);
     whole.ok_or(ReplayError::Ttl { ttl_seconds, wall_seconds })
+}
+
+/// The shortest life of grants for such a job.
+fn least(wall_seconds: u32) -> u64 {
+    u64::from(wall_seconds) + u64::from(WAIT_SECONDS_MIN)
 }

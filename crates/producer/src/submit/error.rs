@@ -61,6 +61,24 @@ pub enum SubmitError {
         #[source]
         cause: Box<PublishError>,
     },
+    /// The broker did not take a dead letter.
+    #[error("the letter of {id:?} was not put away")]
+    Letter {
+        /// Its id, as its sender wrote it.
+        id: String,
+        /// Why.
+        #[source]
+        cause: Box<PublishError>,
+    },
+    /// The broker did not take an order.
+    #[error("the order to cancel {job} was not taken")]
+    Order {
+        /// The job.
+        job: JobId,
+        /// Why.
+        #[source]
+        cause: Box<PublishError>,
+    },
     /// The checked plans cannot be read back from their temporary file.
     #[error("cannot read the checked jobs back")]
     Spool(#[source] io::Error),
@@ -78,7 +96,10 @@ impl SubmitError {
                 PrepareError::Mint { cause, .. } => cause.advice().to_owned(),
                 PrepareError::Encode { cause, .. } => cause.advice().to_owned(),
             },
-            Self::Publish { cause, .. } | Self::Report { cause, .. } => cause.advice().to_owned(),
+            Self::Publish { cause, .. }
+            | Self::Report { cause, .. }
+            | Self::Letter { cause, .. }
+            | Self::Order { cause, .. } => cause.advice().to_owned(),
             Self::Spool(_) => "check the free space of the temporary folder (TMPDIR)".to_owned(),
             Self::Sink(_) => "check where the output goes".to_owned(),
         }
@@ -89,7 +110,10 @@ impl SubmitError {
         match self {
             Self::Connect(cause) => connect_exit(cause),
             Self::Prepare(_) => Exit::Data,
-            Self::Publish { cause, .. } | Self::Report { cause, .. } => match cause.as_ref() {
+            Self::Publish { cause, .. }
+            | Self::Report { cause, .. }
+            | Self::Letter { cause, .. }
+            | Self::Order { cause, .. } => match cause.as_ref() {
                 PublishError::Denied { .. } => Exit::Permission,
                 _ => Exit::Unavailable,
             },

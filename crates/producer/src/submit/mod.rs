@@ -9,4 +9,4 @@ mod submitter;
 
 pub use error::{PrepareError, SubmitError};
 pub use minter::{JobMinter, Prepared};
-pub use submitter::{Submitted, Submitter, WINDOW};
+pub use submitter::{Enqueued, Submitted, Submitter, WINDOW};

@@ -51,6 +51,13 @@ pub struct Submitted {
     pub error: Option<SubmitError>,
 }
 
+/// A job on the broker.
+#[derive(Debug, Clone, Copy)]
+pub struct Enqueued {
+    /// Until when a worker may begin it.
+    pub not_after: Timestamp,
+}
+
 impl Submitter {
     /// Connects to the broker and checks that the topology is there.
     ///
@@ -84,10 +91,11 @@ impl Submitter {
     ///
     /// # Errors
     /// When the job has no message, or the broker did not take the message or the report.
-    pub async fn enqueue(&self, plan: &JobPlan) -> Result<(), SubmitError> {
+    pub async fn enqueue(&self, plan: &JobPlan) -> Result<Enqueued, SubmitError> {
         let sent = self.send(plan).await?;
-        let report = sent.receipt.await.map_err(|cause| refused(plan, cause)).map(|()| sent.report)?;
-        self.report(&report).await.await.map_err(|cause| unreported(plan, cause))
+        sent.receipt.await.map_err(|cause| refused(plan, cause))?;
+        self.report(&sent.report).await.await.map_err(|cause| unreported(plan, cause))?;
+        Ok(Enqueued { not_after: sent.not_after })
     }
 
     /// Says something about a job. The receipt resolves when the broker has it.
@@ -104,7 +112,8 @@ impl Submitter {
         let prepared = self.minter.prepare(plan, Timestamp::now());
         let prepared = prepared.map_err(|cause| SubmitError::Prepare(Box::new(cause)))?;
         let receipt = self.jobs.publish(prepared.outgoing).await;
-        Ok(Sent { receipt, report: Box::new(prepared.report) })
+        let not_after = prepared.message.not_after;
+        Ok(Sent { receipt, report: Box::new(prepared.report), not_after })
     }
 
     /// Sends a whole batch and tells each job, in order, when it is enqueued. Stops sending at the first failure
@@ -133,6 +142,7 @@ impl Submitter {
 struct Sent {
     receipt: Receipt,
     report: Box<Report>,
+    not_after: Timestamp,
 }
 
 /// A batch under way: jobs sent, then reports sent, each oldest first. Both are bounded by [`WINDOW`].

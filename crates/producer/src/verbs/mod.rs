@@ -41,6 +41,7 @@ verbs! {
     Status in status;
     List in list;
     Events in events;
+    Retry in retry;
     Grant in grant;
     Preset in preset;
     Dead in dead;

@@ -12,7 +12,7 @@ use crate::failure::{Failure, Outcome};
 
 mod drop;
 mod ls;
-mod replay;
+pub(super) mod replay;
 mod show;
 
 /// List, show, replay or drop dead letters
@@ -94,6 +94,10 @@ struct Chosen {
 }
 
 impl Selection {
+    fn of_ids(ids: Vec<String>) -> Self {
+        Self { ids, all: false, reason: None, queue: Queues::Both }
+    }
+
     fn chosen(&self) -> Outcome<Chosen> {
         let ids = if self.all { None } else { Some(ids::read(&self.ids)?) };
         Ok(Chosen { ids, reason: self.reason.clone(), met: Vec::new() })

@@ -1,6 +1,8 @@
 //! `valet dead replay`: mint anew and enqueue again, under the same id. Only what this account's key minted
 //! before: a worker may write to the queue dead, so a letter alone is no reason to hand out rights.
 
+use std::time::Duration;
+
 use clap::Args;
 use valet_broker::{DeadLetter, DeadQueue, EventLog, Session, Start};
 use valet_protocol::JobId;
@@ -24,12 +26,12 @@ use crate::verify::Verifier;
 /// they are. Mend the cause first: the job runs again from its first attempt. A letter is removed only after
 /// the broker has confirmed the new message.
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(crate) struct Options {
     #[command(flatten)]
     selection: Selection,
     /// How long the new grants live (default 4h, or the wall limit and 1h)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    ttl: Option<std::time::Duration>,
+    ttl: Option<Duration>,
     /// Say what would be enqueued and what would be refused; change nothing
     #[arg(long)]
     dry_run: bool,
@@ -41,7 +43,12 @@ pub(super) struct Options {
 }
 
 impl Options {
-    pub(super) async fn run(self, mut context: Context) -> Outcome {
+    /// The replay of these jobs' letters, wherever they are.
+    pub(crate) fn of_ids(ids: Vec<String>, ttl: Option<Duration>, wait: bool, patience: Patience) -> Self {
+        Self { selection: Selection::of_ids(ids), ttl, dry_run: false, wait, patience }
+    }
+
+    pub(crate) async fn run(self, mut context: Context) -> Outcome {
         let mut chosen = self.selection.chosen()?;
         let config = context.config(Needs { broker: true, storage: true, admin: false })?;
         let minter = config.minter()?;
