@@ -139,9 +139,14 @@ impl BrokerConfig {
         self
     }
 
-    /// Sets the heartbeat in seconds (default 30).
+    /// Sets the heartbeat in seconds (default 30; a worker's is 10 at most).
     pub fn with_heartbeat_seconds(mut self, seconds: u16) -> Self {
         self.heartbeat_seconds = seconds;
+        self
+    }
+
+    pub(crate) fn with_heartbeat_seconds_max(mut self, seconds: u16) -> Self {
+        self.heartbeat_seconds = self.heartbeat_seconds.min(seconds);
         self
     }
 

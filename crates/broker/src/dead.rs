@@ -5,8 +5,10 @@
 //! Meanwhile other readers do not see it. Must never ack what the caller did not remove.
 
 mod letter;
+mod letters;
 
 pub use letter::DeadLetter;
+pub use letters::LetterFeed;
 
 use crate::{
     Session,

@@ -1,6 +1,6 @@
 //! One hand-over of a job, which must be settled exactly once.
 
-use crate::{Publisher, lease::Lease};
+use crate::{Publisher, hold::Hold, lease::Lease};
 use jiff::Timestamp;
 use lapin::{BasicProperties, Channel, message, types::AMQPValue};
 use std::fmt;
@@ -20,12 +20,17 @@ pub enum Stage {
 
 impl Stage {
     /// 1, 2 or 3.
-    pub fn attempt(self) -> u32 {
+    pub fn number(self) -> u32 {
         match self {
             Self::First => 1,
             Self::Second => 2,
             Self::Last => 3,
         }
+    }
+
+    /// The stage of this queue, if it is one.
+    pub(crate) fn of_queue(queue: &str) -> Option<Self> {
+        [Self::First, Self::Second, Self::Last].into_iter().find(|stage| stage.queue() == queue)
     }
 
     /// The queue.
@@ -56,8 +61,10 @@ pub(crate) struct Hand {
     pub(crate) channel: Channel,
     pub(crate) publisher: Publisher,
     pub(crate) worker: String,
+    /// The consumer that gave it, where it is open for this job alone.
+    pub(crate) hold: Option<Hold>,
     /// The slot; given back to the feed once this delivery is gone.
-    pub(crate) _slot: OwnedSemaphorePermit,
+    pub(crate) _slot: Option<OwnedSemaphorePermit>,
     pub(crate) settled: bool,
 }
 
@@ -115,7 +122,7 @@ impl Delivery {
 
     /// 1, 2 or 3.
     pub fn attempt(&self) -> u32 {
-        self.stage.attempt()
+        self.stage.number()
     }
 
     /// The broker gave it out before, in this stage.

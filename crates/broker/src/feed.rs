@@ -38,10 +38,15 @@ pub struct Feed {
 }
 
 impl Feed {
-    pub(crate) fn start(link: Link, publisher: Publisher, options: FeedOptions) -> Self {
+    pub(crate) fn start(
+        link: Link,
+        publisher: Publisher,
+        options: FeedOptions,
+        consumer_timeout: Duration,
+    ) -> Self {
         let (wants, wanted) = mpsc::channel(1);
         let (found, jobs) = mpsc::channel(1);
-        let task = tokio::spawn(Pull::new(link, publisher, options).run(wanted, found));
+        let task = tokio::spawn(Pull::new(link, publisher, options, consumer_timeout).run(wanted, found));
         Self { wants, jobs, asked: false, task }
     }
 

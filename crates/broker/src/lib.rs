@@ -3,8 +3,10 @@
 //! ```text
 //! BrokerConfig ── Session::connect ─┬─ Publisher  (connection "publish": outbox, window, confirms)
 //!                                   ├─ Feed       (connection "consume": one per slot)
+//!                                   ├─ EndedFeed  (jobs that the broker itself ended)
+//!                                   ├─ Orders     (the operator's orders to all workers)
 //!                                   ├─ EventLog   (replay and follow the reports)
-//!                                   └─ DeadLetters
+//!                                   └─ DeadLetters, LetterFeed
 //! Management ── declare / check / provision   (HTTP API; the provisioning identity only)
 //! ```
 //!
@@ -17,34 +19,46 @@ mod config;
 mod connect;
 pub mod dead;
 mod delivery;
+mod ended;
 mod error;
 pub mod events;
 mod feed;
+mod hold;
 mod lease;
 mod link;
+mod log;
 pub mod management;
+mod numbers;
+mod orders;
 mod outbox;
 mod outgoing;
 mod publisher;
 mod session;
 mod settle;
 mod start_check;
+mod subscription;
 mod tls;
 pub mod topology;
+mod version;
 
 pub use config::{BrokerConfig, ConfigError, Password, TlsConfig};
-pub use dead::{DeadError, DeadLetter, DeadLetters, DeadQueue};
+pub use dead::{DeadError, DeadLetter, DeadLetters, DeadQueue, LetterFeed};
 pub use delivery::{Delivery, Stage};
+pub use ended::{EndedFeed, EndedJob, Ending};
 pub use error::ConnectError;
-pub use events::{EventLog, EventsError, LogItem, Start};
+pub use events::{EventLog, LogItem};
 pub use feed::{Feed, FeedOptions};
 pub use lease::{Lease, LeaseLoss};
 pub use link::LinkState;
+pub use log::{LogError, LogError as EventsError, Start};
+pub use numbers::Numbers;
+pub use orders::{OrderItem, Orders};
 pub use outgoing::Outgoing;
 pub use publisher::{PublishError, Publisher, PublisherOptions, Receipt};
 pub use session::{Purpose, Session};
 pub use settle::{Disposition, SettleError, Settled};
 pub use tls::install_crypto;
+pub use version::{BrokerVersion, Capabilities};
 
 /// Log targets that may print message bodies (and so grants) or SASL responses.
 ///

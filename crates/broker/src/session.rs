@@ -4,11 +4,13 @@
 //! on a shared one acks and heartbeats would stop as well.
 
 use crate::{
-    BrokerConfig, ConnectError, Feed, FeedOptions, LinkState, Publisher, PublisherOptions, link::Link,
+    BrokerConfig, BrokerVersion, ConnectError, EndedFeed, Feed, FeedOptions, LetterFeed, LinkState, Numbers,
+    Orders, PublishError, Publisher, PublisherOptions, dead::DeadQueue, link::Link, numbers, orders,
     start_check,
 };
 use std::sync::Arc;
 use tokio::sync::watch;
+use valet_protocol::CancelOrder;
 
 /// What the process is, which decides what the start-up check looks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +30,12 @@ pub struct Session {
     publish: Link,
     consume: Link,
     publisher: Publisher,
+    numbers: Option<Numbers>,
 }
+
+/// Heartbeat of a worker's connections: a machine that vanishes is noticed within about twice this, and
+/// its jobs must run elsewhere within 30 s.
+const WORKER_HEARTBEAT_SECONDS: u16 = 10;
 
 impl Session {
     /// Connects and checks by passive declares that the topology which `purpose` needs is there.
@@ -36,12 +43,30 @@ impl Session {
     /// Start-up fails on the first refusal (login, vhost, TLS, topology); an unreachable broker is
     /// tried for the start patience. Once this has returned, every loss is repaired for ever.
     pub async fn connect(config: BrokerConfig, purpose: Purpose) -> Result<Self, ConnectError> {
-        let config = Arc::new(config);
+        let config = Arc::new(match purpose {
+            Purpose::Worker => config.with_heartbeat_seconds_max(WORKER_HEARTBEAT_SECONDS),
+            Purpose::Producer | Purpose::Probe => config,
+        });
         let publish = Link::start(config.clone(), "publish").await?;
         start_check::check(&publish, purpose).await?;
         let consume = Link::start(config, "consume").await?;
         let publisher = Publisher::start(publish.clone(), PublisherOptions::default());
-        Ok(Self { publish, consume, publisher })
+        let numbers = match purpose {
+            Purpose::Worker | Purpose::Producer => numbers::read(&consume).await,
+            Purpose::Probe => None,
+        };
+        Ok(Self { publish, consume, publisher, numbers })
+    }
+
+    /// What was declared, as it was when the session was opened; none if no declaration is known
+    /// ([`Numbers::default`] is what then holds).
+    pub fn numbers(&self) -> Option<&Numbers> {
+        self.numbers.as_ref()
+    }
+
+    /// The broker's version; none if it is not known.
+    pub fn broker_version(&self) -> Option<BrokerVersion> {
+        self.numbers.as_ref().and_then(Numbers::version)
     }
 
     /// The session's own publisher, with the default window (64) and shared by all callers.
@@ -56,7 +81,31 @@ impl Session {
 
     /// A feed of jobs for one slot. Call once per slot.
     pub fn feed(&self, options: FeedOptions) -> Feed {
-        Feed::start(self.consume.clone(), self.publisher(), options)
+        Feed::start(self.consume.clone(), self.publisher(), options, self.known().consumer_timeout())
+    }
+
+    /// The jobs that the broker itself ended. `worker` is written into the letters that come of them.
+    pub fn ended_feed(&self, worker: impl Into<String>) -> EndedFeed {
+        EndedFeed::start(self.consume.clone(), self.publisher(), &self.known(), worker.into())
+    }
+
+    /// All orders that are kept, then each as it comes.
+    pub fn orders(&self) -> Orders {
+        Orders::start(self.consume.clone())
+    }
+
+    /// Tells an order to all workers; confirmed when this returns.
+    pub async fn publish_order(&self, order: &CancelOrder) -> Result<(), PublishError> {
+        self.publisher.publish(orders::outgoing(order)).await.await
+    }
+
+    /// The letters of a queue as they come.
+    pub fn letters(&self, queue: DeadQueue) -> LetterFeed {
+        LetterFeed::start(self.consume.clone(), queue, &self.known())
+    }
+
+    fn known(&self) -> Numbers {
+        self.numbers.clone().unwrap_or_default()
     }
 
     /// State of the publishing connection.

@@ -11,7 +11,6 @@ use crate::{
     topology::names,
 };
 use lapin::options::{BasicAckOptions, BasicNackOptions, BasicRejectOptions};
-use std::time::Duration;
 use tokio::time::timeout;
 use valet_protocol::{Detail, Reason, amqp};
 
@@ -28,6 +27,8 @@ pub enum Disposition {
         reason: Reason,
         /// For people; never a grant. Cut to the limit of [`Detail`].
         detail: String,
+        /// The attempt that it ended in, over all grants; from 1.
+        attempt: u32,
     },
     /// The grants died first: to `expired`, for re-minting.
     Expired {
@@ -35,6 +36,8 @@ pub enum Disposition {
         reason: Reason,
         /// For people; never a grant. Cut to the limit of [`Detail`].
         detail: String,
+        /// The attempt that it ended in, over all grants; from 1.
+        attempt: u32,
     },
     /// Not by this worker (drain): back to the same queue at once. Up to RabbitMQ 4.2 this counts as a
     /// return against the stage's delivery limit (from 4.3 on it does not).
@@ -87,6 +90,13 @@ impl SettleError {
     }
 }
 
+/// What a letter says.
+struct Said<'a> {
+    reason: Reason,
+    detail: &'a str,
+    attempt: u32,
+}
+
 /// The frame to send for a delivery.
 #[derive(Clone, Copy)]
 enum Answer {
@@ -106,11 +116,13 @@ impl Delivery {
             Disposition::Retry => (Answer::Reject, Settled::Retrying),
             // nack, not reject: from RabbitMQ 4.3 on a nack does not count against the job.
             Disposition::HandBack => (Answer::HandBack, Settled::HandedBack),
-            Disposition::DeadLetter { reason, detail } => {
-                return self.put_away(names::DEAD, reason, &detail, Settled::Dead).await;
+            Disposition::DeadLetter { reason, detail, attempt } => {
+                let ending = Said { reason, detail: &detail, attempt };
+                return self.put_away(names::DEAD, ending, Settled::Dead).await;
             }
-            Disposition::Expired { reason, detail } => {
-                return self.put_away(names::EXPIRED, reason, &detail, Settled::Expired).await;
+            Disposition::Expired { reason, detail, attempt } => {
+                let ending = Said { reason, detail: &detail, attempt };
+                return self.put_away(names::EXPIRED, ending, Settled::Expired).await;
             }
         };
         self.answer(settled.0).await.map(|()| settled.1)
@@ -121,15 +133,14 @@ impl Delivery {
     async fn put_away(
         self,
         key: &'static str,
-        reason: Reason,
-        detail: &str,
+        said: Said<'_>,
         settled: Settled,
     ) -> Result<Settled, SettleError> {
         if self.lease.is_lost() {
             // Somebody else has the job: a letter from us would contradict what they will say.
             return self.answer(Answer::Ack).await.map(|()| settled);
         }
-        let letter = self.letter(key, reason, detail);
+        let letter = self.letter(key, &said);
         let receipt = self.hand.publisher.publish(letter).await;
         match receipt.await {
             Ok(()) => self.answer(Answer::Ack).await.map(|()| settled),
@@ -141,17 +152,17 @@ impl Delivery {
         }
     }
 
-    fn letter(&self, key: &str, reason: Reason, detail: &str) -> Outgoing {
+    fn letter(&self, key: &str, said: &Said<'_>) -> Outgoing {
         let mut letter = Outgoing::new(names::DEAD, key, self.message_id().unwrap_or_default(), &self.body);
         letter.type_ = self.message_type().map(str::to_owned);
         letter.content_type = self.content_type().map(str::to_owned);
         letter.timestamp = timestamp(&self.properties);
         letter.priority = *self.properties.priority();
         let mut header = |name: &str, value: &str| letter.headers.push((name.to_owned(), value.to_owned()));
-        header(amqp::REASON, reason.code());
+        header(amqp::REASON, said.reason.code());
         // Cut to its limit, and without what follows a `sig=`: the last net under a careless text.
-        header(amqp::DETAIL, Detail::new(detail).as_str());
-        header(amqp::ATTEMPT, &self.attempt().to_string());
+        header(amqp::DETAIL, Detail::new(said.detail).as_str());
+        header(amqp::ATTEMPT, &said.attempt.to_string());
         header(amqp::WORKER, &self.hand.worker);
         // The broker accepts only our own name as user_id, so the publisher's moves to a header:
         // worth as much as this worker's word.
@@ -168,6 +179,10 @@ impl Delivery {
         // From here on the delivery counts as settled: either the broker hears it, or it takes the
         // job back by itself.
         self.hand.settled = true;
+        if let Err(loss) = self.let_go().await {
+            give_up(&self.hand, &self.lease).await;
+            return Err(SettleError::LeaseLost { loss });
+        }
         match timeout(RPC, send(&self.lease, answer)).await {
             Ok(Ok(true)) => Ok(()),
             // Poisoned: the channel or the connection is gone.
@@ -182,6 +197,21 @@ impl Delivery {
     }
 }
 
+impl Delivery {
+    /// Nothing of the broker's may depend on this job any more but the answer: the consumer is
+    /// cancelled first, and a lease that is lost by any sign gets no answer, which from RabbitMQ 4.3 on
+    /// would be ignored without a word.
+    async fn let_go(&mut self) -> Result<(), LeaseLoss> {
+        if let Some(loss) = self.lease.loss() {
+            return Err(loss);
+        }
+        match self.hand.hold.take() {
+            Some(hold) => hold.release().await,
+            None => Ok(()),
+        }
+    }
+}
+
 async fn send(lease: &Lease, answer: Answer) -> lapin::Result<bool> {
     match answer {
         Answer::Ack => lease.acker.ack(BasicAckOptions::default()).await,
@@ -190,8 +220,12 @@ async fn send(lease: &Lease, answer: Answer) -> lapin::Result<bool> {
     }
 }
 
-/// A connection that does not take an ack is dead: without a rebuild the job would stay ours.
+/// The channel goes, and with it whatever the broker still believes to be ours. A connection that does
+/// not even take that is dead: without a rebuild the job would stay ours.
 async fn give_up(hand: &Hand, lease: &Lease) {
-    let _ = timeout(Duration::from_millis(100), hand.channel.close(200, "unanswered".into())).await;
-    lease.link.suspect(lease.generation, "an ack was not written").await;
+    if hand.channel.status().connected()
+        && timeout(RPC, hand.channel.close(200, "lease lost".into())).await.is_err()
+    {
+        lease.link.suspect(lease.generation, "a channel was not closed").await;
+    }
 }

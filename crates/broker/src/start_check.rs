@@ -27,6 +27,8 @@ const WORKER: &[Wanted] = &[
     Wanted::Queue(names::JOBS_R0),
     Wanted::Queue(names::JOBS_R1),
     Wanted::Queue(names::JOBS_R2),
+    Wanted::Queue(names::JOBS_ENDED),
+    Wanted::Queue(names::CONTROL_LOG),
     Wanted::Exchange(names::EVENTS),
     Wanted::Exchange(names::DEAD),
 ];
@@ -38,6 +40,9 @@ const PRODUCER: &[Wanted] = &[
     Wanted::Queue(names::EVENTS_LOG),
     Wanted::Queue(names::DEAD),
     Wanted::Queue(names::EXPIRED),
+    Wanted::Queue(names::CONTROL_LOG),
+    Wanted::Exchange(names::EVENTS),
+    Wanted::Exchange(names::DEAD),
 ];
 
 /// Looks for everything that `purpose` needs and names all that is missing at once.

@@ -13,8 +13,11 @@ async fn bury(site: &Site<'_>, count: usize) {
     let (_session, mut feed) = site.feed().await;
     for number in 0..count {
         submit(&producer, &format!("id-{number}")).await;
-        let disposition =
-            Disposition::DeadLetter { reason: Reason::NotMedia, detail: format!("detail {number}") };
+        let disposition = Disposition::DeadLetter {
+            reason: Reason::NotMedia,
+            detail: format!("detail {number}"),
+            attempt: 1,
+        };
         next(&mut feed).await.settle(disposition).await.unwrap();
     }
     site.depth("dead", count as u64).await;

@@ -59,11 +59,15 @@ async fn each_disposition_has_its_outcome() {
     for (disposition, settled, queue) in [
         (Disposition::Ack, Settled::Acked, None),
         (
-            Disposition::DeadLetter { reason: Reason::NotMedia, detail: detail.clone() },
+            Disposition::DeadLetter { reason: Reason::NotMedia, detail: detail.clone(), attempt: 1 },
             Settled::Dead,
             Some("dead"),
         ),
-        (Disposition::Expired { reason: Reason::GrantExpired, detail }, Settled::Expired, Some("expired")),
+        (
+            Disposition::Expired { reason: Reason::GrantExpired, detail, attempt: 1 },
+            Settled::Expired,
+            Some("expired"),
+        ),
     ] {
         submit(&producer, "job").await;
         let outcome = next(&mut feed).await.settle(disposition).await.unwrap();
@@ -209,7 +213,11 @@ async fn the_detail_of_a_dead_letter_holds_no_signature() {
     submit(&producer, "careless").await;
     let (_session, mut feed) = site.feed().await;
     let detail = "GET https://acct.blob.core.windows.net/in/a?sp=r&sig=c2VjcmV0 failed".to_owned();
-    next(&mut feed).await.settle(Disposition::DeadLetter { reason: Reason::Internal, detail }).await.unwrap();
+    next(&mut feed)
+        .await
+        .settle(Disposition::DeadLetter { reason: Reason::Internal, detail, attempt: 1 })
+        .await
+        .unwrap();
     let mut pass = valet_broker::DeadLetters::open(&producer, valet_broker::DeadQueue::Dead).await.unwrap();
     let letter = pass.next().await.unwrap().expect("it is dead");
     let detail = letter.detail.as_deref().unwrap();

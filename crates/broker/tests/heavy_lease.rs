@@ -23,6 +23,7 @@ async fn heavy_an_ack_timeout_is_a_lost_lease() {
     let settled = delivery.settle(Disposition::DeadLetter {
         reason: valet_protocol::Reason::Internal,
         detail: "must not be written".into(),
+        attempt: 1,
     });
     let outcome = settled.await;
     assert!(matches!(outcome, Err(SettleError::LeaseLost { .. })), "{outcome:?}");

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use lapin::{
     Acker, BasicProperties,
     message::Delivery,
-    options::BasicAckOptions,
+    options::{BasicAckOptions, BasicNackOptions},
     types::{AMQPValue, FieldTable},
 };
 use std::fmt;
@@ -88,6 +88,16 @@ impl DeadLetter {
         // An ack has no answer. A channel is served in order, so the answer to what comes after it
         // is the proof that it was taken.
         length(&self.opened, self.queue, "remove from").await.map(|_| ())
+    }
+
+    /// Puts it back where it was, at once; a reader that cannot deal with it now waits by itself
+    /// before it takes the next one.
+    pub async fn hand_back(self) -> Result<(), DeadError> {
+        let options = BasicNackOptions { requeue: true, multiple: false };
+        match answered("hand back to", self.queue, self.acker.nack(options)).await? {
+            true => Ok(()),
+            false => Err(DeadError::Returned { queue: self.queue.name() }),
+        }
     }
 }
 

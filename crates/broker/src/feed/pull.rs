@@ -1,19 +1,22 @@
 //! Getting one job from the broker for one free slot.
 //!
-//! **Pull when busy, be pushed to when idle.** A job may take hours, and a job that waits in a
-//! worker's buffer is one that no other worker can take and whose ack timeout runs. So nothing is
-//! ever prefetched:
+//! **Nothing is ever prefetched.** A job may take hours, and a job that waits in a worker's buffer is one
+//! that no other worker can take and whose ack timeout runs. So there is a consumer only while somebody
+//! waits for a job, one at a time, with a window of one:
 //!
-//! 1. The retry stages (`jobs.r2`, `jobs.r1`) are asked with `basic.get` *before* the first stage, so
-//!    that a full `jobs.r0` cannot starve them; at most once per `retry_poll`, so that they cannot
-//!    starve it either.
-//! 2. `jobs.r0` is asked with `basic.get`: under load this is one round trip per job, like an ack.
-//!    If it is empty, the retry stages are asked without waiting for their turn.
-//! 3. Only when all are empty a consumer (prefetch 1) is put on `jobs.r0`: a new job is pushed
-//!    within a millisecond. It is cancelled as soon as it has delivered, while its window of one is
-//!    full, so that nothing can slip in behind. While it waits, the retry stages' lengths are read
-//!    by passive declares, which cost the queue nothing; if one has a job, the consumer is
-//!    cancelled first, and a job that slipped in before the cancel took effect is the job.
+//! 1. The retry stages (`jobs.r2`, `jobs.r1`) are looked at *before* the first stage, so that a full
+//!    `jobs.r0` cannot starve them; at most once per `retry_poll`, so that they cannot starve it either.
+//!    A look is a passive declare, which costs the queue nothing; if something waits there, a consumer
+//!    is put on that stage, for a moment: another slot may have been quicker.
+//! 2. Else a consumer is put on `jobs.r0`: what waits there, or comes later, is pushed within a
+//!    millisecond. If nothing comes at once, the retry stages are looked at without waiting for their
+//!    turn, and then once per `retry_poll`. If one has a job, the consumer is cancelled first, and a
+//!    job that slipped in before the cancel took effect is the job.
+//!
+//! **The consumer that gave the job stays open while it is in hand** ([`crate::hold`]): its end is a sign
+//! of a lost lease. Its window is full, so nothing can slip in behind; it is cancelled, and that is
+//! confirmed, before the job is settled. (`basic.get` would need one round trip less, and could lose a
+//! job without a sign.)
 //!
 //! Hence a slot holds exactly the job it works on and never another one. Handing an extra job back
 //! instead would count against that job's delivery limit: innocents would be poisoned.
@@ -23,16 +26,15 @@ use crate::{
     Delivery, Disposition, Publisher, Stage,
     backoff::Backoff,
     delivery::Hand,
-    lease::Lease,
+    hold::Hold,
+    lease::{self, Lease},
     link::{Closed, Link, Opened, RPC},
     topology::names,
 };
 use futures::StreamExt;
 use lapin::{
     Channel, Consumer, message,
-    options::{
-        BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions, QueueDeclareOptions,
-    },
+    options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions},
     types::FieldTable,
 };
 use std::{
@@ -40,12 +42,21 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     time::{sleep, timeout},
 };
 
-/// A job and the stage it came from.
-type Found = (message::Delivery, Stage);
+/// A stage that has a job may have lost it to another slot: then nothing comes within this.
+const PUSH: Duration = Duration::from_millis(250);
+/// A first stage that has a job pushes it well within this.
+const FIRST_PUSH: Duration = Duration::from_millis(20);
+
+/// A job, the stage it came from, and the consumer that gave it, unless that was cancelled already.
+struct Found {
+    job: message::Delivery,
+    stage: Stage,
+    consumer: Option<Consumer>,
+}
 
 /// Why a try failed. The job, if there was one, is back in its queue.
 enum Fault {
@@ -60,6 +71,7 @@ pub(super) struct Pull {
     link: Link,
     publisher: Publisher,
     options: FeedOptions,
+    consumer_timeout: Duration,
     /// One permit: the slot. Held by the delivery in hand.
     slot: Arc<Semaphore>,
     opened: Option<Opened>,
@@ -68,11 +80,17 @@ pub(super) struct Pull {
 }
 
 impl Pull {
-    pub(super) fn new(link: Link, publisher: Publisher, options: FeedOptions) -> Self {
+    pub(super) fn new(
+        link: Link,
+        publisher: Publisher,
+        options: FeedOptions,
+        consumer_timeout: Duration,
+    ) -> Self {
         Self {
             link,
             publisher,
             options,
+            consumer_timeout,
             slot: Arc::new(Semaphore::new(1)),
             opened: None,
             looked: None,
@@ -94,8 +112,8 @@ impl Pull {
                 () = found.closed() => None,
             };
             match (job, &self.opened) {
-                (Some(job), Some(opened)) => {
-                    let delivery = self.delivery(job, opened, permit);
+                (Some(found_job), Some(opened)) => {
+                    let delivery = self.delivery(found_job, opened, permit);
                     if let Err(unwanted) = found.send(delivery).await {
                         // The feed was closed just now; at worst the job goes back by itself.
                         let _ = unwanted.0.settle(Disposition::HandBack).await;
@@ -114,17 +132,31 @@ impl Pull {
         }
     }
 
-    fn delivery(&self, (job, stage): Found, opened: &Opened, slot: OwnedSemaphorePermit) -> Delivery {
-        let lease =
-            Lease { link: self.link.clone(), generation: opened.generation, acker: job.acker.clone() };
+    fn delivery(&self, found: Found, opened: &Opened, slot: OwnedSemaphorePermit) -> Delivery {
+        let (hold, ended) = match found.consumer {
+            Some(consumer) => {
+                let (hold, ended) = Hold::start(opened.channel.clone(), consumer);
+                (Some(hold), ended)
+            }
+            // RabbitMQ closes the channel then, in every version.
+            None => (None, watch::channel(None).1),
+        };
+        let lease = Lease {
+            link: self.link.clone(),
+            generation: opened.generation,
+            acker: found.job.acker.clone(),
+            ended,
+            until: lease::until(self.consumer_timeout),
+        };
         let hand = Hand {
             channel: opened.channel.clone(),
             publisher: self.publisher.clone(),
             worker: self.options.worker.clone(),
-            _slot: slot,
+            hold,
+            _slot: Some(slot),
             settled: false,
         };
-        Delivery::new(job, stage, lease, hand)
+        Delivery::new(found.job, found.stage, lease, hand)
     }
 
     /// One job, over all reconnects. None: the session is closed.
@@ -150,78 +182,88 @@ impl Pull {
             return Ok(opened.clone());
         }
         let opened = self.link.channel().await?;
+        // A window of one, for all consumers that this channel will have. Refused: the first consumer
+        // says so, too.
+        let _ = answered(opened.channel.basic_qos(1, BasicQosOptions::default())).await;
         self.opened = Some(opened.clone());
         Ok(opened)
     }
 
     async fn fetch_on(&mut self, opened: &Opened) -> Result<Found, Fault> {
-        let channel = &opened.channel;
         let retries_have_their_turn =
             self.looked.is_none_or(|looked| looked.elapsed() >= self.options.retry_poll);
-        if retries_have_their_turn && let Some(found) = self.look_at_retries(channel).await? {
+        if retries_have_their_turn && let Some(found) = self.look_at_retries(opened).await? {
             return Ok(found);
         }
-        if let Some(job) = get(channel, names::JOBS_R0).await? {
-            return Ok((job, Stage::First));
-        }
-        if !retries_have_their_turn && let Some(found) = self.look_at_retries(channel).await? {
-            return Ok(found);
-        }
-        answered(channel.basic_qos(1, BasicQosOptions::default())).await?;
         loop {
-            if let Some(job) = self.be_pushed_to(opened).await? {
-                return Ok((job, Stage::First));
+            if let Some(found) = self.wait_on_first(opened).await? {
+                return Ok(found);
             }
-            if let Some(found) = self.look_at_retries(channel).await? {
+            if let Some(found) = self.look_at_retries(opened).await? {
                 return Ok(found);
             }
         }
     }
 
     /// A retry that waits, the last attempt first.
-    async fn look_at_retries(&mut self, channel: &Channel) -> Result<Option<Found>, Fault> {
+    async fn look_at_retries(&mut self, opened: &Opened) -> Result<Option<Found>, Fault> {
         self.looked = Some(Instant::now());
         for stage in [Stage::Last, Stage::Second] {
-            if let Some(job) = get(channel, stage.queue()).await? {
-                return Ok(Some((job, stage)));
+            if length(&opened.channel, stage.queue()).await? > 0
+                && let Some(found) = self.be_pushed_to(opened, stage, sleep_for(PUSH)).await?
+            {
+                return Ok(Some(found));
             }
         }
         Ok(None)
     }
 
-    /// Waits on a consumer for a new job. None: a retry stage has one, look there.
-    async fn be_pushed_to(&self, opened: &Opened) -> Result<Option<message::Delivery>, Fault> {
+    /// Waits for a new job. None: a retry stage has one, look there.
+    async fn wait_on_first(&self, opened: &Opened) -> Result<Option<Found>, Fault> {
+        let until = self.until_a_retry_waits(&opened.channel);
+        self.be_pushed_to(opened, Stage::First, until).await
+    }
+
+    /// Puts a consumer on a stage until it has given a job, or `enough` has come. Cancelled then, it
+    /// may have given one all the same.
+    async fn be_pushed_to(
+        &self,
+        opened: &Opened,
+        stage: Stage,
+        enough: impl Future<Output = Result<(), Fault>>,
+    ) -> Result<Option<Found>, Fault> {
         let channel = &opened.channel;
-        let consume = channel.basic_consume(
-            names::JOBS_R0.into(),
-            "".into(),
-            BasicConsumeOptions::default(),
-            FieldTable::default(),
-        );
+        let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+        let consume = channel.basic_consume(stage.queue().into(), "".into(), options, arguments);
         let mut consumer = answered(consume).await?;
         let pushed = tokio::select! {
+            biased;
             pushed = consumer.next() => Some(pushed),
-            waits = self.until_a_retry_waits(channel) => waits.map(|()| None)?,
+            enough = enough => enough.map(|()| None)?,
             () = self.link.lost(opened.generation) => return Err(Fault::Lost),
         };
-        answered(channel.basic_cancel(consumer.tag(), BasicCancelOptions::default())).await?;
         match pushed {
-            Some(Some(Ok(job))) => Ok(Some(job)),
+            Some(Some(Ok(job))) => Ok(Some(Found { job, stage, consumer: Some(consumer) })),
             Some(Some(Err(error))) => Err(Fault::Broker(error)),
             Some(None) => Err(Fault::Cancelled),
-            None => slipped_in(&mut consumer).await,
+            None => {
+                answered(channel.basic_cancel(consumer.tag(), BasicCancelOptions::default())).await?;
+                let slipped_in = slipped_in(&mut consumer).await?;
+                Ok(slipped_in.map(|job| Found { job, stage, consumer: None }))
+            }
         }
     }
 
     async fn until_a_retry_waits(&self, channel: &Channel) -> Result<(), Fault> {
+        sleep(FIRST_PUSH).await;
         loop {
-            // Jitter: a fleet must not look all at once.
-            sleep(self.options.retry_poll.mul_f64(0.9 + 0.2 * fastrand::f64())).await;
             for queue in [names::JOBS_R2, names::JOBS_R1] {
                 if length(channel, queue).await? > 0 {
                     return Ok(());
                 }
             }
+            // Jitter: a fleet must not look all at once.
+            sleep(self.options.retry_poll.mul_f64(0.9 + 0.2 * fastrand::f64())).await;
         }
     }
 
@@ -251,9 +293,9 @@ async fn answered<T>(call: impl Future<Output = lapin::Result<T>>) -> Result<T, 
     timeout(RPC, call).await.map_err(|_| Fault::Silent)?.map_err(Fault::Broker)
 }
 
-async fn get(channel: &Channel, queue: &str) -> Result<Option<message::Delivery>, Fault> {
-    let got = answered(channel.basic_get(queue.into(), BasicGetOptions::default())).await?;
-    Ok(got.map(|got| got.delivery))
+async fn sleep_for(time: Duration) -> Result<(), Fault> {
+    sleep(time).await;
+    Ok(())
 }
 
 async fn length(channel: &Channel, queue: &str) -> Result<u32, Fault> {

@@ -1,7 +1,7 @@
 //! What differs between the broker and the topology. Reads only.
 
 use super::{LoginNames, Management, ManagementError, state::State};
-use crate::topology::{Binding, Exchange, Policy, Queue, Table, Topology};
+use crate::topology::{Binding, Exchange, Policy, Queue, Table, Topology, names};
 use serde_json::Value;
 use std::fmt;
 
@@ -21,6 +21,9 @@ pub struct Difference {
 const DECLARE: &str = "run `valet topology declare`";
 const RECREATE: &str =
     "drain and delete it, then run `valet topology declare`: RabbitMQ cannot change it in place";
+/// An earlier Valet's last stage went to `dead` by itself; nothing is lost on the way to the new one.
+const RECREATE_LAST: &str = "wait until the queue is empty (workers may run on), delete it with `rabbitmqctl delete_queue \
+    jobs.r2 -p VHOST`, then run `valet topology declare` at once: what comes meanwhile is held by the broker in retry.2";
 const REMOVE: &str = "remove it, unless you know why it is there";
 
 impl Difference {
@@ -32,8 +35,10 @@ impl Difference {
         Self { subject, problem, advice: DECLARE, repaired_by_declare: true }
     }
 
-    fn fixed(subject: String, problem: String) -> Self {
-        Self { subject, problem, advice: RECREATE, repaired_by_declare: false }
+    /// `name` is the queue's or exchange's.
+    fn fixed(subject: String, name: &str, problem: String) -> Self {
+        let advice = if name == names::JOBS_R2 { RECREATE_LAST } else { RECREATE };
+        Self { subject, problem, advice, repaired_by_declare: false }
     }
 
     pub(super) fn foreign(subject: String, problem: String) -> Self {
@@ -68,6 +73,7 @@ pub(super) fn compare(state: &State, topology: &Topology) -> Vec<Difference> {
     found.extend(topology.queues.iter().flat_map(|item| queue(state, item)));
     found.extend(topology.bindings.iter().filter_map(|item| binding(state, item)));
     found.extend(foreign_bindings(state, topology));
+    found.extend(retired_bindings(state, topology));
     found.extend(topology.policies.iter().flat_map(|item| policy(state, item)));
     found
 }
@@ -86,7 +92,7 @@ fn exchange(state: &State, wanted: &Exchange) -> Option<Difference> {
     } else {
         return None;
     };
-    Some(Difference::fixed(subject, problem))
+    Some(Difference::fixed(subject, wanted.name, problem))
 }
 
 fn queue(state: &State, wanted: &Queue) -> Vec<Difference> {
@@ -96,7 +102,7 @@ fn queue(state: &State, wanted: &Queue) -> Vec<Difference> {
     if found["durable"] != true {
         problems.push("is not durable".to_owned());
     }
-    problems.into_iter().map(|problem| Difference::fixed(subject.clone(), problem)).collect()
+    problems.into_iter().map(|problem| Difference::fixed(subject.clone(), wanted.name, problem)).collect()
 }
 
 /// Wrong, missing and extra entries, one text each.
@@ -112,7 +118,7 @@ fn table_problems(what: &str, wanted: &Table, found: &Value) -> Vec<String> {
     wrong.chain(extra.map(|(key, have)| format!("has the extra {what} {key}={have}"))).collect()
 }
 
-fn same(wanted: &Binding, found: &Value) -> bool {
+pub(super) fn same(wanted: &Binding, found: &Value) -> bool {
     found["source"] == wanted.source
         && found["destination"] == wanted.queue
         && found["destination_type"] == "queue"
@@ -138,10 +144,12 @@ fn foreign_bindings(state: &State, topology: &Topology) -> Vec<Difference> {
             .iter()
             .any(|queue| found["destination_type"] == "queue" && found["destination"] == queue.name)
     };
+    let known =
+        |found: &&Value| topology.bindings.iter().chain(&topology.retired).any(|wanted| same(wanted, found));
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     state
         .bindings()
-        .filter(|found| ours(found) && !topology.bindings.iter().any(|wanted| same(wanted, found)))
+        .filter(|found| ours(found) && !known(found))
         .map(|found| {
             let subject = format!("binding {} → {}", text(&found["source"]), text(&found["destination"]));
             Difference::foreign(subject, format!("is not Valet's (key {:?})", text(&found["routing_key"])))
@@ -149,13 +157,14 @@ fn foreign_bindings(state: &State, topology: &Topology) -> Vec<Difference> {
         .collect()
 }
 
-/// The numbers that this broker can take for a queue.
-pub(super) fn numbers(state: &State, policy: &Policy) -> Table {
-    let mut numbers = policy.definition.clone();
-    if state.consumer_timeout {
-        numbers.extend(policy.definition_from_3_12.clone());
-    }
-    numbers
+/// A binding that an earlier Valet made: ours to remove.
+fn retired_bindings(state: &State, topology: &Topology) -> Vec<Difference> {
+    let there = |old: &&Binding| state.bindings().any(|found| same(old, found));
+    let told = |old: &Binding| {
+        let subject = format!("retired binding {} → {}", old.source, old.queue);
+        Difference::declarable(subject, "is of an earlier Valet".into())
+    };
+    topology.retired.iter().filter(there).map(told).collect()
 }
 
 fn policy(state: &State, wanted: &Policy) -> Vec<Difference> {
@@ -163,7 +172,8 @@ fn policy(state: &State, wanted: &Policy) -> Vec<Difference> {
     let mut differences = match state.policy(&wanted.name) {
         None => vec![Difference::missing(subject)],
         Some(found) => {
-            let mut problems = table_problems("setting", &numbers(state, wanted), &found["definition"]);
+            let mut problems =
+                table_problems("setting", &wanted.definition_for(state.version), &found["definition"]);
             if found["pattern"] != wanted.pattern() {
                 problems.push(format!("has pattern {}, not {:?}", found["pattern"], wanted.pattern()));
             }

@@ -7,8 +7,12 @@ use super::{
     http::segment,
     state::State,
 };
-use crate::topology::Topology;
+use crate::{
+    Numbers,
+    topology::{Topology, names::TOPOLOGY_LOG},
+};
 use serde_json::json;
+use std::time::Duration;
 
 /// What a declare changed; no changes the second time.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +25,11 @@ pub struct Declared {
 
 /// Above any policy that an operator is likely to have for all queues.
 const PRIORITY: u32 = 100;
+/// AMQP `type` of the declared numbers.
+const NUMBERS_TYPE: &str = "valet.topology.v1";
+/// Pauses before the numbers are told again to a stream that is not up yet.
+const TELL_PAUSES: [Duration; 4] =
+    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_secs(1), Duration::from_secs(3)];
 
 impl Management {
     /// Declares exchanges, queues, bindings and policies. The vhost must exist
@@ -29,7 +38,8 @@ impl Management {
         let state = State::read(self).await?;
         let differences = check::compare(&state, topology);
         let conflicts = differences.iter().filter(|difference| is_conflict(&state, difference));
-        let conflicts: Vec<_> = conflicts.map(Difference::to_string).collect();
+        let told = |difference: &Difference| format!("{difference} ({})", difference.advice);
+        let conflicts: Vec<_> = conflicts.map(told).collect();
         if !conflicts.is_empty() {
             return Err(ManagementError::Conflict { differences: conflicts });
         }
@@ -40,7 +50,10 @@ impl Management {
         self.create_exchanges(topology, &state, done).await?;
         self.create_queues(topology, &state, done).await?;
         self.bind(topology, &differences, done).await?;
-        declared.notes.extend(notes(&state, &differences));
+        // After the new ways are open: in between a message takes both, which is better than none.
+        self.unbind_retired(topology, &state, done).await?;
+        self.tell_numbers(&topology.numbers(state.version)).await?;
+        declared.notes.extend(notes(&state, topology, &differences));
         Ok(declared)
     }
 
@@ -58,7 +71,7 @@ impl Management {
             }
             let body = json!({
                 "pattern": policy.pattern(),
-                "definition": check::numbers(state, policy),
+                "definition": policy.definition_for(state.version),
                 "priority": PRIORITY,
                 "apply-to": "queues",
             });
@@ -124,6 +137,45 @@ impl Management {
         }
         Ok(())
     }
+
+    async fn unbind_retired(
+        &self,
+        topology: &Topology,
+        state: &State,
+        done: &mut Vec<String>,
+    ) -> Result<(), ManagementError> {
+        for old in &topology.retired {
+            for found in state.bindings().filter(|found| check::same(old, found)) {
+                let (source, queue) = (segment(old.source), segment(old.queue));
+                let key = segment(found["properties_key"].as_str().unwrap_or_default());
+                self.http.delete(&format!("{}/e/{source}/q/{queue}/{key}", self.path("bindings"))).await?;
+                done.push(format!("removed binding {} → {}", old.source, old.queue));
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends to the log of numbers. Each time: HTTP cannot read a stream, and an entry is tiny.
+    async fn tell_numbers(&self, numbers: &Numbers) -> Result<(), ManagementError> {
+        let message = json!({
+            "properties": { "delivery_mode": 2, "content_type": "application/json", "type": NUMBERS_TYPE },
+            "routing_key": TOPOLOGY_LOG,
+            "payload": json!(numbers).to_string(),
+            "payload_encoding": "string",
+        });
+        let path = format!("{}/amq.default/publish", self.path("exchanges"));
+        let mut pauses = TELL_PAUSES.iter();
+        loop {
+            if self.http.post(&path, &message).await?["routed"] == true {
+                return Ok(());
+            }
+            // The stream was made a moment ago, and its leader is not up yet.
+            let Some(pause) = pauses.next() else {
+                return Err(ManagementError::Unrouted { queue: TOPOLOGY_LOG });
+            };
+            tokio::time::sleep(*pause).await;
+        }
+    }
 }
 
 /// Something exists with other fixed properties.
@@ -137,16 +189,19 @@ fn is_conflict(state: &State, difference: &Difference) -> bool {
     }
 }
 
-fn notes(state: &State, differences: &[Difference]) -> Vec<String> {
+fn notes(state: &State, topology: &Topology, differences: &[Difference]) -> Vec<String> {
     let foreign = differences.iter().filter(|difference| !difference.repaired_by_declare);
     let mut notes: Vec<_> =
         foreign.map(|difference| format!("{difference}: {}", difference.advice)).collect();
-    if !state.consumer_timeout {
-        notes.push(
-            "this RabbitMQ (before 3.12) has one consumer_timeout for the whole node, 30 min by default: set it \
-             in rabbitmq.conf above worker.wall_seconds_max"
-                .to_owned(),
-        );
+    if !state.version.capabilities().consumer_timeout_policy {
+        let seconds = topology.options.node_consumer_timeout.as_secs();
+        notes.push(format!(
+            "RabbitMQ {} has one consumer_timeout for the whole node, and workers are told that it is {seconds} s: \
+             write `consumer_timeout = {}` into rabbitmq.conf and restart the node, or say with \
+             --node-consumer-timeout what it has",
+            state.version,
+            seconds * 1000,
+        ));
     }
     notes
 }

@@ -65,6 +65,12 @@ pub enum ManagementError {
         /// The answer's beginning.
         answer: String,
     },
+    /// A message of ours reached no queue.
+    #[error("the queue {queue} does not take the declared numbers")]
+    Unrouted {
+        /// The queue.
+        queue: &'static str,
+    },
     /// Queues or exchanges exist with other fixed properties; nothing was changed.
     #[error("the topology cannot be declared over what is there: {}", differences.join("; "))]
     Conflict {
@@ -86,8 +92,11 @@ impl ManagementError {
                 "use an administrator's login in broker.admin_username and broker.admin_password"
             }
             Self::Answer { .. } => "read the broker's log",
+            Self::Unrouted { .. } => {
+                "its leader is not up: declare again, and read the broker's log if that does not help"
+            }
             Self::Conflict { .. } => {
-                "drain and delete what is named, then declare again: RabbitMQ cannot change it in place"
+                "nothing was changed; do what is said of each, then declare again: RabbitMQ cannot change it in place"
             }
         }
     }
@@ -152,8 +161,14 @@ impl Http {
         self.send(Method::PUT, path, Some(body)).await.map(|_| ())
     }
 
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<(), ManagementError> {
-        self.send(Method::POST, path, Some(body)).await.map(|_| ())
+    /// The answer's JSON; null when there is none.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, ManagementError> {
+        self.send(Method::POST, path, Some(body)).await.map(Option::unwrap_or_default)
+    }
+
+    /// Fine as well when there is no such thing.
+    pub(super) async fn delete(&self, path: &str) -> Result<(), ManagementError> {
+        self.send(Method::DELETE, path, None).await.map(|_| ())
     }
 
     async fn send(

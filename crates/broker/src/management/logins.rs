@@ -110,7 +110,7 @@ impl Management {
         let right = role.right();
         let body = json!({ "configure": right.configure, "write": right.write, "read": right.read });
         self.http.put(&format!("{}/{}", self.path("permissions"), segment(name)), &body).await?;
-        if let Some(topic) = role.topic_right() {
+        for topic in role.topic_rights() {
             let body = json!({ "exchange": topic.exchange, "write": topic.write, "read": topic.read });
             self.http.put(&format!("{}/{}", self.path("topic-permissions"), segment(name)), &body).await?;
         }
@@ -156,8 +156,8 @@ impl Management {
         }
         let found = self.http.get(&format!("{}/{}", self.path("topic-permissions"), segment(name))).await?;
         let found = found.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
-        let wanted = role.topic_right();
-        if let Some(wanted) = &wanted {
+        let rights = role.topic_rights();
+        for wanted in &rights {
             let same = |topic: &Value| {
                 topic["exchange"] == wanted.exchange
                     && topic["write"] == *wanted.write
@@ -167,8 +167,7 @@ impl Management {
                 differs(format!("lacks the topic right to write {:?} on {}", wanted.write, wanted.exchange));
             }
         }
-        let unasked =
-            |topic: &&Value| wanted.as_ref().is_none_or(|wanted| topic["exchange"] != wanted.exchange);
+        let unasked = |topic: &&Value| !rights.iter().any(|wanted| topic["exchange"] == wanted.exchange);
         for topic in found.iter().filter(unasked) {
             let problem = format!("has a topic right on {}", topic["exchange"]);
             differences.push(Difference::foreign(subject.to_owned(), problem));

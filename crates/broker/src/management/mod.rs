@@ -14,7 +14,7 @@ pub use declare::Declared;
 pub use http::ManagementError;
 pub use logins::{Existing, Login, LoginNames};
 
-use crate::{Password, TlsConfig};
+use crate::{BrokerVersion, Password, TlsConfig, version};
 use http::{Http, segment};
 use serde_json::json;
 
@@ -24,9 +24,6 @@ pub struct Management {
     http: Http,
     vhost: String,
 }
-
-/// Versions from here on take `consumer-timeout` as a policy.
-const CONSUMER_TIMEOUT_POLICY: (u32, u32) = (3, 12);
 
 impl Management {
     /// `url` is e.g. `https://broker:15671`; `tls` works as for AMQP (a given CA alone is trusted).
@@ -58,18 +55,12 @@ impl Management {
         Ok(created)
     }
 
-    /// The broker's version, e.g. `3.10.8`.
-    pub async fn version(&self) -> Result<String, ManagementError> {
+    /// The broker's version.
+    pub async fn version(&self) -> Result<BrokerVersion, ManagementError> {
         let overview = self.http.get("/api/overview").await?.unwrap_or_default();
-        Ok(overview["rabbitmq_version"].as_str().unwrap_or("0.0").to_owned())
-    }
-
-    /// Does this broker take the consumer timeout of a queue?
-    async fn takes_consumer_timeout(&self) -> Result<bool, ManagementError> {
-        let version = self.version().await?;
-        let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-        let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
-        Ok(version >= CONSUMER_TIMEOUT_POLICY)
+        let version = overview["rabbitmq_version"].as_str().and_then(BrokerVersion::parse);
+        // One that does not say is treated as the oldest: it is then asked for the least.
+        Ok(version.unwrap_or(version::OLDEST))
     }
 
     /// `/api/<kind>/<vhost>`

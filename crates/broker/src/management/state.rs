@@ -1,6 +1,7 @@
 //! What is on the broker now, as far as the topology is concerned.
 
 use super::{Management, ManagementError};
+use crate::BrokerVersion;
 use serde_json::Value;
 
 /// Lists of the vhost, as the management API gives them.
@@ -9,8 +10,7 @@ pub(super) struct State {
     queues: Vec<Value>,
     bindings: Vec<Value>,
     policies: Vec<Value>,
-    /// Whether this broker takes `consumer-timeout` as a policy.
-    pub(super) consumer_timeout: bool,
+    pub(super) version: BrokerVersion,
 }
 
 impl State {
@@ -20,7 +20,7 @@ impl State {
             queues: list(management, "queues").await?,
             bindings: list(management, "bindings").await?,
             policies: list(management, "policies").await?,
-            consumer_timeout: management.takes_consumer_timeout().await?,
+            version: management.version().await?,
         })
     }
 

@@ -1,11 +1,10 @@
 //! The whole topology as one value: exchanges, queues, bindings, policies and rights.
 //!
 //! ```text
-//! ex jobs (direct) ─r0─▶ q jobs.r0 ─┬ rejected ──▶ q retry.1 ─ttl─▶ q jobs.r1 ─▶ q retry.2 ─ttl─▶ q jobs.r2 ─▶ q dead
-//!                    ex jobs.dlx0 ──┼ delivery_limit ─────────────────────────────────────────────────────▶ q dead
-//!                                   └ expired ──▶ q expired
+//! ex jobs (direct) ─r0─▶ q jobs.r0 ─┬ rejected ─▶ q retry.1 ─ttl─▶ q jobs.r1 ─▶ q retry.2 ─ttl─▶ q jobs.r2 ─┐
+//!                    ex jobs.dlx0 ──┴ expired, delivery_limit ─▶ q jobs.ended ◀────────────────────────────┘
 //! ex dead (direct) ─dead─▶ q dead, ─expired─▶ q expired        ex events (topic) ─#─▶ q events.log (stream)
-//! ex control (topic): nothing bound yet
+//! ex control (topic) ─cancel.*─▶ q control.log (stream)        q topology.log (stream): the declared numbers
 //! ```
 //!
 //! **Walls are arguments, numbers are policies.** What would lose a message or let it take another
@@ -23,6 +22,7 @@ mod rights;
 pub use options::TopologyOptions;
 pub use rights::{Right, Role, TopicRight};
 
+use crate::{BrokerVersion, Numbers};
 use names::*;
 use serde_json::{Map, Value, json};
 
@@ -71,8 +71,10 @@ pub struct Policy {
     pub queue: &'static str,
     /// The numbers.
     pub definition: Table,
-    /// Numbers that only RabbitMQ 3.12 and later take as a policy (3.10 refuses them).
-    pub definition_from_3_12: Table,
+    /// The consumer timeout, which RabbitMQ takes as a policy from 3.12 on (3.10 refuses it).
+    pub consumer_timeout: Table,
+    /// The pause after a crash, which RabbitMQ takes as a policy from 4.3.1 on.
+    pub delayed_retry: Table,
 }
 
 /// Exchanges, queues, bindings, policies and rights, as data.
@@ -86,16 +88,57 @@ pub struct Topology {
     pub bindings: Vec<Binding>,
     /// One policy per queue.
     pub policies: Vec<Policy>,
+    /// Bindings of an earlier Valet that must go: messages would still take the old way.
+    pub retired: Vec<Binding>,
+    /// What was chosen.
+    pub options: TopologyOptions,
 }
 
 impl Topology {
     /// Valet's topology with these numbers.
     pub fn standard(options: &TopologyOptions) -> Self {
-        Self { exchanges: exchanges(), queues: queues(), bindings: bindings(), policies: options.policies() }
+        Self {
+            exchanges: exchanges(),
+            queues: queues(),
+            bindings: bindings(),
+            policies: options.policies(),
+            retired: retired(),
+            options: options.clone(),
+        }
+    }
+
+    /// The numbers, as they hold on a broker of this version.
+    pub fn numbers(&self, version: BrokerVersion) -> Numbers {
+        let options = &self.options;
+        let timeout = match version.capabilities().consumer_timeout_policy {
+            true => options.consumer_timeout,
+            false => options.node_consumer_timeout,
+        };
+        Numbers {
+            consumer_timeout_seconds: timeout.as_secs(),
+            retry_1_seconds: options.retry_1.as_secs(),
+            retry_2_seconds: options.retry_2.as_secs(),
+            job_ttl_seconds: options.job_ttl.as_secs(),
+            delivery_limit: options.delivery_limit,
+            broker_version: version.to_string(),
+        }
     }
 }
 
 impl Policy {
+    /// The numbers that a broker of this version takes.
+    pub fn definition_for(&self, version: BrokerVersion) -> Table {
+        let mut definition = self.definition.clone();
+        let capabilities = version.capabilities();
+        if capabilities.consumer_timeout_policy {
+            definition.extend(self.consumer_timeout.clone());
+        }
+        if capabilities.delayed_retry_policy {
+            definition.extend(self.delayed_retry.clone());
+        }
+        definition
+    }
+
     /// The pattern that matches its queue and no other.
     pub fn pattern(&self) -> String {
         format!("^{}$", self.queue.replace('.', "\\."))
@@ -120,10 +163,14 @@ fn queues() -> Vec<Queue> {
         hop(RETRY_1, "", JOBS_R1),
         hop(JOBS_R1, "", RETRY_2),
         hop(RETRY_2, "", JOBS_R2),
-        hop(JOBS_R2, "", DEAD),
+        hop(JOBS_R2, "", JOBS_ENDED),
+        // What kills the undertakers, too, ends in plain sight.
+        hop(JOBS_ENDED, "", DEAD),
         end(DEAD),
         end(EXPIRED),
-        Queue { name: EVENTS_LOG, arguments: table(json!({ "x-queue-type": "stream" })) },
+        log(EVENTS_LOG),
+        log(CONTROL_LOG),
+        log(TOPOLOGY_LOG),
     ]
 }
 
@@ -152,25 +199,35 @@ fn end(name: &'static str) -> Queue {
     Queue { name, arguments }
 }
 
+/// A stream: kept whole for every reader, trimmed by age and length alone.
+fn log(name: &'static str) -> Queue {
+    Queue { name, arguments: table(json!({ "x-queue-type": "stream" })) }
+}
+
 fn bindings() -> Vec<Binding> {
     let plain = |source, queue, key| Binding { source, queue, key, arguments: Table::new() };
-    // all-with-x: only then do headers exchanges look at x-* headers. Only x-first-death-* exist on
-    // 3.10, which is why reasons are sorted behind the first queue alone.
-    let sorted = |queue, reason: &str| Binding {
-        source: JOBS_DLX,
-        queue,
-        key: "",
-        arguments: table(json!({ "x-match": "all-with-x", "x-first-death-reason": reason })),
-    };
     vec![
         plain(JOBS, JOBS_R0, JOBS_KEY),
         sorted(RETRY_1, "rejected"),
-        sorted(EXPIRED, "expired"),
-        sorted(DEAD, "delivery_limit"),
+        sorted(JOBS_ENDED, "expired"),
+        sorted(JOBS_ENDED, "delivery_limit"),
         plain(DEAD, DEAD, DEAD),
         plain(DEAD, EXPIRED, EXPIRED),
         plain(EVENTS, EVENTS_LOG, "#"),
+        plain(CONTROL, CONTROL_LOG, "cancel.*"),
     ]
+}
+
+/// Before there was `jobs.ended`, nobody told what the broker had ended.
+fn retired() -> Vec<Binding> {
+    vec![sorted(EXPIRED, "expired"), sorted(DEAD, "delivery_limit")]
+}
+
+/// all-with-x: only then do headers exchanges look at x-* headers. Only x-first-death-* exist on 3.10,
+/// which is why reasons are sorted behind the first queue alone.
+fn sorted(queue: &'static str, reason: &str) -> Binding {
+    let arguments = table(json!({ "x-match": "all-with-x", "x-first-death-reason": reason }));
+    Binding { source: JOBS_DLX, queue, key: "", arguments }
 }
 
 pub(crate) fn table(value: Value) -> Table {

@@ -12,7 +12,7 @@ pub const DEAD: &str = "dead";
 pub const EXPIRED: &str = "expired";
 /// Topic exchange for reports.
 pub const EVENTS: &str = "events";
-/// Topic exchange for the operator's orders (cancel; part 3).
+/// Topic exchange for the operator's orders (cancel).
 pub const CONTROL: &str = "control";
 /// Attempt 1.
 pub const JOBS_R0: &str = "jobs.r0";
@@ -20,16 +20,25 @@ pub const JOBS_R0: &str = "jobs.r0";
 pub const JOBS_R1: &str = "jobs.r1";
 /// Attempt 3.
 pub const JOBS_R2: &str = "jobs.r2";
+/// Jobs that the broker itself took off a stage: they killed their workers, or their time ran out.
+pub const JOBS_ENDED: &str = "jobs.ended";
 /// Wait before attempt 2.
 pub const RETRY_1: &str = "retry.1";
 /// Wait before attempt 3.
 pub const RETRY_2: &str = "retry.2";
 /// The log of reports, a stream.
 pub const EVENTS_LOG: &str = "events.log";
+/// The log of orders, a stream.
+pub const CONTROL_LOG: &str = "control.log";
+/// The numbers that were declared, a stream: its last entry counts.
+pub const TOPOLOGY_LOG: &str = "topology.log";
 
 /// What to run when the topology is not as it should be.
 pub const REMEDY: &str = "`valet topology declare`";
 
-/// Last word of a report's routing key: every kind of report that exists.
-pub const REPORT_WORDS: [&str; 9] =
+/// Last word of a report's routing key: what workers may say.
+pub const WORKER_WORDS: [&str; 9] =
     ["accepted", "started", "progress", "succeeded", "failed", "retrying", "expired", "dead", "cancelled"];
+
+/// Last word of a report's routing key: what producers may say, of jobs that are in no worker's hands.
+pub const PRODUCER_WORDS: [&str; 5] = ["submitted", "reminted", "expired", "dead", "cancelled"];

@@ -21,6 +21,9 @@ pub struct TopologyOptions {
     /// Crashes within one stage before a job goes on (from `jobs.r0`: to `dead`). A limit of 3 means
     /// that it is handed out 4 times.
     pub delivery_limit: u32,
+    /// What the node's own `consumer_timeout` is: tells everybody the limit that holds before RabbitMQ
+    /// 3.12, where no policy can set it. Changes nothing on the broker.
+    pub node_consumer_timeout: Duration,
     /// How long reports are kept. Whole hours.
     pub events_age_max: Duration,
     /// Bytes of reports that are kept.
@@ -32,6 +35,21 @@ pub struct TopologyOptions {
 
 /// The stream's files: retention removes whole ones only, so they must be small next to the limit.
 const EVENTS_SEGMENT_BYTES: u64 = 64 << 20;
+/// Orders are short and few.
+const ORDERS_SEGMENT_BYTES: u64 = 4 << 20;
+/// Orders that are kept, whatever their age: some hundred thousand.
+const ORDERS_BYTES_MAX: u64 = 256 << 20;
+/// Orders are kept for so long beyond the life of any message they can be about.
+const ORDERS_MARGIN: Duration = Duration::from_secs(24 * 3600);
+/// Declarations are tiny; only the last one counts.
+const NUMBERS_BYTES_MAX: u64 = 16 << 20;
+/// Crashes of undertakers over one ended job before it goes to `dead` unreported.
+const ENDED_DELIVERY_LIMIT: u32 = 20;
+/// Pause before a job that lost its worker runs again, times the losses (RabbitMQ 4.3.1 and later):
+/// short against the 30 s within which it must.
+const CRASH_PAUSE_MILLISECONDS: u64 = 1000;
+/// The longest such pause.
+const CRASH_PAUSE_MILLISECONDS_MAX: u64 = 10_000;
 
 impl Default for TopologyOptions {
     fn default() -> Self {
@@ -39,12 +57,13 @@ impl Default for TopologyOptions {
             retry_1: Duration::from_secs(30),
             retry_2: Duration::from_secs(300),
             job_ttl: Duration::from_secs(24 * 3600),
-            queue_length_max: 200_000,
-            queue_bytes_max: 2 << 30,
+            queue_length_max: 1_000_000,
+            queue_bytes_max: 4 << 30,
             delivery_limit: 3,
             events_age_max: Duration::from_secs(7 * 24 * 3600),
             events_bytes_max: 4 << 30,
             consumer_timeout: Duration::from_secs(4 * 3600),
+            node_consumer_timeout: Duration::from_secs(1800),
         }
     }
 }
@@ -58,9 +77,15 @@ impl TopologyOptions {
             self.jobs(JOBS_R1),
             self.wait(RETRY_2, self.retry_2),
             self.jobs(JOBS_R2),
+            self.ended(),
             policy(DEAD, self.bounds()),
             policy(EXPIRED, self.bounds()),
-            policy(EVENTS_LOG, self.events()),
+            policy(EVENTS_LOG, log(Some(self.events_age_max), self.events_bytes_max, EVENTS_SEGMENT_BYTES)),
+            policy(
+                CONTROL_LOG,
+                log(Some(self.job_ttl + ORDERS_MARGIN), ORDERS_BYTES_MAX, ORDERS_SEGMENT_BYTES),
+            ),
+            policy(TOPOLOGY_LOG, log(None, NUMBERS_BYTES_MAX, ORDERS_SEGMENT_BYTES)),
         ]
     }
 
@@ -72,8 +97,20 @@ impl TopologyOptions {
         let mut numbers = self.bounds();
         numbers.insert("message-ttl".into(), milliseconds(self.job_ttl).into());
         numbers.insert("delivery-limit".into(), self.delivery_limit.into());
-        let later = table(json!({ "consumer-timeout": milliseconds(self.consumer_timeout) }));
-        Policy { definition_from_3_12: later, ..policy(queue, numbers) }
+        let consumer_timeout = table(json!({ "consumer-timeout": milliseconds(self.consumer_timeout) }));
+        // "failed": what came back with its connection. What a worker hands back goes on at once.
+        let delayed_retry = table(json!({
+            "delayed-retry-type": "failed",
+            "delayed-retry-min": CRASH_PAUSE_MILLISECONDS,
+            "delayed-retry-max": CRASH_PAUSE_MILLISECONDS_MAX,
+        }));
+        Policy { consumer_timeout, delayed_retry, ..policy(queue, numbers) }
+    }
+
+    fn ended(&self) -> Policy {
+        let mut numbers = self.bounds();
+        numbers.insert("delivery-limit".into(), ENDED_DELIVERY_LIMIT.into());
+        policy(JOBS_ENDED, numbers)
     }
 
     /// One life for all in a waiting queue: messages expire at the head only, so they must expire in
@@ -83,18 +120,23 @@ impl TopologyOptions {
         numbers.insert("message-ttl".into(), milliseconds(life).into());
         policy(queue, numbers)
     }
+}
 
-    fn events(&self) -> Table {
-        table(json!({
-            "max-age": format!("{}h", (self.events_age_max.as_secs() / 3600).max(1)),
-            "max-length-bytes": self.events_bytes_max,
-            "stream-max-segment-size-bytes": EVENTS_SEGMENT_BYTES,
-        }))
+/// A stream's retention. Without an age, length alone trims it.
+fn log(age_max: Option<Duration>, bytes_max: u64, segment_bytes: u64) -> Table {
+    let mut numbers = table(json!({
+        "max-length-bytes": bytes_max,
+        "stream-max-segment-size-bytes": segment_bytes,
+    }));
+    if let Some(age) = age_max {
+        numbers.insert("max-age".into(), format!("{}h", age.as_secs().div_ceil(3600).max(1)).into());
     }
+    numbers
 }
 
 fn policy(queue: &'static str, definition: Table) -> Policy {
-    Policy { name: format!("valet.{queue}"), queue, definition, definition_from_3_12: Table::new() }
+    let (consumer_timeout, delayed_retry) = (Table::new(), Table::new());
+    Policy { name: format!("valet.{queue}"), queue, definition, consumer_timeout, delayed_retry }
 }
 
 fn milliseconds(time: Duration) -> u64 {

@@ -7,10 +7,11 @@ use super::names::*;
 pub enum Role {
     /// Declares topology in the vhost. Cannot make logins, vhosts or rights.
     Provisioner,
-    /// Publishes jobs and orders; reads reports and dead letters.
+    /// Publishes jobs, orders and reports of jobs that no worker has; reads reports, orders and dead
+    /// letters, and may put a letter back.
     Producer,
-    /// Consumes jobs; publishes reports and dead letters. Declares nothing, and can put nothing into
-    /// any queue that a worker reads.
+    /// Consumes jobs and orders; publishes reports and dead letters. Declares nothing, and can put
+    /// nothing into any queue that a worker reads.
     Worker,
 }
 
@@ -66,25 +67,38 @@ impl Role {
             |configure: &str, write: String, read: String| Right { configure: configure.into(), write, read };
         match self {
             Self::Provisioner => right(".*", ".*".into(), ".*".into()),
-            Self::Producer => right(NOTHING, any(&[JOBS, CONTROL]), any(&[EVENTS_LOG, DEAD, EXPIRED])),
+            Self::Producer => right(
+                NOTHING,
+                any(&[JOBS, CONTROL, EVENTS, DEAD]),
+                any(&[EVENTS_LOG, DEAD, EXPIRED, CONTROL_LOG, TOPOLOGY_LOG]),
+            ),
             // `dead` is a way out of the system and not into it: nothing executes from there, and a
             // replay verifies that both grants of a letter were the producer's own.
-            Self::Worker => right(NOTHING, any(&[EVENTS, DEAD]), r"^jobs\.r[0-2]$".into()),
+            Self::Worker => right(
+                NOTHING,
+                any(&[EVENTS, DEAD]),
+                r"^(jobs\.r[0-2]|jobs\.ended|control\.log|topology\.log)$".into(),
+            ),
         }
     }
 
-    /// Rights on topics, when the role's rights on an exchange are narrowed.
-    pub fn topic_right(self) -> Option<TopicRight> {
+    /// Rights on topics, where the role's rights on an exchange are narrowed.
+    pub fn topic_rights(self) -> Vec<TopicRight> {
+        let writes = |exchange, write| TopicRight { exchange, write, read: NOTHING.into() };
         match self {
-            // <lane>.<job id>.<word>, so that no report can be filed under an invented kind.
-            Self::Worker => Some(TopicRight {
-                exchange: EVENTS,
-                write: format!(r"^[a-z0-9-]{{1,40}}\.[0-9a-f-]{{36}}\.({})$", REPORT_WORDS.join("|")),
-                read: NOTHING.into(),
-            }),
-            Self::Provisioner | Self::Producer => None,
+            Self::Provisioner => Vec::new(),
+            Self::Worker => vec![writes(EVENTS, reports(&WORKER_WORDS))],
+            Self::Producer => vec![
+                writes(EVENTS, reports(&PRODUCER_WORDS)),
+                writes(CONTROL, r"^cancel\.[0-9a-f-]{36}$".into()),
+            ],
         }
     }
+}
+
+/// `<lane>.<job id>.<word>`, so that no report can be filed under an invented kind.
+fn reports(words: &[&str]) -> String {
+    format!(r"^[a-z0-9-]{{1,40}}\.[0-9a-f-]{{36}}\.({})$", words.join("|"))
 }
 
 /// `^(a|b\.c)$`

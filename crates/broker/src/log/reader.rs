@@ -1,33 +1,31 @@
-//! The task behind an event log: attach, read, ack, and attach again where it was.
+//! The task behind a log: attach, read, ack, and attach again where it was.
 
 use super::{
-    EventsError, LogItem, Start,
+    Entry, Item, LogError, Start,
     attach::{self, Attached, Fault},
 };
 use crate::{
     backoff::Backoff,
     delivery::number,
     link::{Link, RPC},
-    topology::names::EVENTS_LOG,
 };
 use futures::StreamExt;
 use lapin::{message::Delivery, options::BasicAckOptions, types::AMQPValue};
-use std::{error::Error, time::Duration};
+use std::{error::Error, marker::PhantomData, time::Duration};
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
 };
-use valet_protocol::Report;
 
-/// Reports sent ahead of their acks. Small enough that memory is bounded (each is a few KiB).
+/// Entries sent ahead of their acks. Small enough that memory is bounded (each is a few KiB).
 const PREFETCH: u16 = 256;
 /// Acks are sent for this many at once.
 const ACK_EVERY: u32 = 64;
 /// Silence after which a replay counts as caught up, whatever the mark says.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// Reads the log for one [`super::EventLog`].
-pub(super) struct Reader {
+/// Reads the log of one kind of entries for one [`super::Log`].
+pub(super) struct Reader<T> {
     link: Link,
     start: Start,
     attached: Option<Attached>,
@@ -39,9 +37,10 @@ pub(super) struct Reader {
     given: Option<u64>,
     caught_up: bool,
     backoff: Backoff,
+    entries: PhantomData<fn() -> T>,
 }
 
-impl Reader {
+impl<T: Entry> Reader<T> {
     pub(super) fn new(link: Link, start: Start) -> Self {
         Self {
             link,
@@ -52,11 +51,12 @@ impl Reader {
             given: None,
             caught_up: false,
             backoff: Backoff::default(),
+            entries: PhantomData,
         }
     }
 
     /// Gives items until an error or until nobody wants them.
-    pub(super) async fn run(mut self, found: mpsc::Sender<Result<LogItem, EventsError>>) {
+    pub(super) async fn run(mut self, found: mpsc::Sender<Result<Item<T>, LogError>>) {
         loop {
             let item = tokio::select! {
                 item = self.next() => item,
@@ -69,7 +69,7 @@ impl Reader {
         }
     }
 
-    async fn next(&mut self) -> Result<LogItem, EventsError> {
+    async fn next(&mut self) -> Result<Item<T>, LogError> {
         loop {
             let (link, generation) = (self.link.clone(), self.attach().await?);
             if !self.caught_up && self.reached_the_mark() {
@@ -89,9 +89,9 @@ impl Reader {
         }
     }
 
-    fn catch_up(&mut self) -> LogItem {
+    fn catch_up(&mut self) -> Item<T> {
         self.caught_up = true;
-        LogItem::CaughtUp
+        Item::CaughtUp
     }
 
     /// Has everything up to the mark been given out, or is there nothing up to it?
@@ -103,46 +103,44 @@ impl Reader {
         }
     }
 
-    fn give(&mut self, delivery: Delivery) -> LogItem {
+    fn give(&mut self, delivery: Delivery) -> Item<T> {
         let offset = number(&delivery.properties, "x-stream-offset").unwrap_or_default();
         self.given = Some(offset);
         if let Some(attached) = &mut self.attached {
             attached.unacked += 1;
             attached.last = Some(delivery.acker.clone());
         }
-        match Report::from_event(&headers(&delivery), &delivery.data) {
-            Ok(report) => LogItem::Report { offset, report: Box::new(report) },
-            Err(error) => LogItem::Malformed { offset, problem: chain(&error) },
+        match T::read(&delivery) {
+            Ok(entry) => Item::Entry { offset, entry: Box::new(entry) },
+            Err(problem) => Item::Malformed { offset, problem },
         }
     }
 
     /// Attaches if need be; the connection's generation.
-    async fn attach(&mut self) -> Result<u64, EventsError> {
+    async fn attach(&mut self) -> Result<u64, LogError> {
         loop {
             if let Some(attached) = &self.attached {
                 return Ok(attached.generation);
             }
             match self.try_attach().await {
                 Ok(generation) => return Ok(generation),
-                Err(Fault::Closed) => return Err(EventsError::Closed),
+                Err(Fault::Closed) => return Err(LogError::Closed),
                 Err(Fault::Denied(cause)) if !self.was_attached => {
-                    return Err(EventsError::Denied { queue: EVENTS_LOG, cause });
+                    return Err(LogError::Denied { queue: T::QUEUE, cause });
                 }
                 Err(Fault::Denied(error) | Fault::Broker(error)) => {
                     self.drop_attached(&error.to_string()).await
                 }
-                Err(Fault::Silent(generation)) => {
-                    self.link.suspect(generation, "the event log did not answer").await
-                }
+                Err(Fault::Silent(generation)) => self.link.suspect(generation, "a log did not answer").await,
             }
         }
     }
 
     async fn try_attach(&mut self) -> Result<u64, Fault> {
         if !self.was_attached {
-            self.mark = attach::last_offset(&self.link).await?;
+            self.mark = attach::last_offset(&self.link, T::QUEUE).await?;
         }
-        let attached = attach::attach(&self.link, self.resume_at(), PREFETCH).await?;
+        let attached = attach::attach(&self.link, T::QUEUE, self.resume_at(), PREFETCH).await?;
         let generation = attached.generation;
         self.attached = Some(attached);
         self.was_attached = true;
@@ -176,13 +174,13 @@ impl Reader {
 
     async fn drop_attached(&mut self, cause: &str) {
         self.attached = None;
-        tracing::warn!(cause, "reading the event log broke off, resuming");
+        tracing::warn!(log = T::QUEUE, cause, "reading a log broke off, resuming");
         sleep(self.backoff.next_wait()).await;
     }
 }
 
 /// String headers of a message; CloudEvents attributes are all strings.
-fn headers(delivery: &Delivery) -> Vec<(String, String)> {
+pub(crate) fn headers(delivery: &Delivery) -> Vec<(String, String)> {
     let Some(table) = delivery.properties.headers() else { return Vec::new() };
     let text = |value: &AMQPValue| match value {
         AMQPValue::LongString(text) => Some(text.to_string()),
@@ -193,7 +191,7 @@ fn headers(delivery: &Delivery) -> Vec<(String, String)> {
 }
 
 /// An error and its causes in one line.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

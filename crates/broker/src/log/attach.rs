@@ -4,7 +4,6 @@ use crate::{
     delivery::number,
     link::{Link, Opened, RPC},
     start_check::{is_not_found, is_refused},
-    topology::names::EVENTS_LOG,
 };
 use futures::StreamExt;
 use lapin::{
@@ -40,9 +39,14 @@ pub(super) enum Fault {
 }
 
 /// A consumer from `offset` on.
-pub(super) async fn attach(link: &Link, offset: AMQPValue, prefetch: u16) -> Result<Attached, Fault> {
+pub(super) async fn attach(
+    link: &Link,
+    queue: &str,
+    offset: AMQPValue,
+    prefetch: u16,
+) -> Result<Attached, Fault> {
     let Opened { channel, generation } = link.channel().await.map_err(|_| Fault::Closed)?;
-    let consumer = timeout(RPC, consume(&channel, offset, prefetch))
+    let consumer = timeout(RPC, consume(&channel, queue, offset, prefetch))
         .await
         .map_err(|_| Fault::Silent(generation))?
         .map_err(|error| match is_refused(&error) || is_not_found(&error) {
@@ -52,17 +56,22 @@ pub(super) async fn attach(link: &Link, offset: AMQPValue, prefetch: u16) -> Res
     Ok(Attached { generation, _channel: channel, consumer, unacked: 0, last: None })
 }
 
-async fn consume(channel: &Channel, offset: AMQPValue, prefetch: u16) -> lapin::Result<Consumer> {
+async fn consume(
+    channel: &Channel,
+    queue: &str,
+    offset: AMQPValue,
+    prefetch: u16,
+) -> lapin::Result<Consumer> {
     channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
     let mut arguments = FieldTable::default();
     arguments.insert("x-stream-offset".into(), offset);
-    channel.basic_consume(EVENTS_LOG.into(), "".into(), BasicConsumeOptions::default(), arguments).await
+    channel.basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), arguments).await
 }
 
 /// The offset of the newest message; none when the log is empty.
-pub(super) async fn last_offset(link: &Link) -> Result<Option<u64>, Fault> {
+pub(super) async fn last_offset(link: &Link, queue: &str) -> Result<Option<u64>, Fault> {
     // A chunk holds a few thousand messages at most, and this prefetch takes any of them whole.
-    let mut attached = attach(link, AMQPValue::LongString("last".into()), u16::MAX).await?;
+    let mut attached = attach(link, queue, AMQPValue::LongString("last".into()), u16::MAX).await?;
     let end = Instant::now() + LOOK;
     let mut newest = None;
     // The first message of an idle log may take a little: the replica has to read its file.

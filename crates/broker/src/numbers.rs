@@ -1,0 +1,122 @@
+//! The numbers that `valet topology declare` chose, told to everybody on the broker.
+//!
+//! A worker may not ask the management API, and policies do not show over AMQP; so the declaration
+//! itself is written into the stream `topology.log`, whose last entry counts.
+
+use crate::{
+    BrokerVersion,
+    link::{Link, Opened, RPC},
+    start_check::is_not_found,
+    topology::names::TOPOLOGY_LOG,
+};
+use futures::{FutureExt, StreamExt};
+use lapin::{
+    Channel, Consumer,
+    options::{BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions},
+    types::{AMQPValue, FieldTable},
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// What was declared, as far as workers and producers must know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbers {
+    /// Longest time that a job may be in one worker's hands: the queue's where the version lets us
+    /// set it, else what the operator says that the node has.
+    pub consumer_timeout_seconds: u64,
+    /// Wait before attempt 2.
+    pub retry_1_seconds: u64,
+    /// Wait before attempt 3.
+    pub retry_2_seconds: u64,
+    /// Longest stay in one queue of jobs.
+    pub job_ttl_seconds: u64,
+    /// Losses of workers that a job survives in one stage.
+    pub delivery_limit: u32,
+    /// The broker's version when it was declared.
+    pub broker_version: String,
+}
+
+impl Default for Numbers {
+    /// What holds where nobody has declared anything by this version: RabbitMQ's and our defaults.
+    fn default() -> Self {
+        Self {
+            consumer_timeout_seconds: 1800,
+            retry_1_seconds: 30,
+            retry_2_seconds: 300,
+            job_ttl_seconds: 24 * 3600,
+            delivery_limit: 3,
+            broker_version: String::new(),
+        }
+    }
+}
+
+impl Numbers {
+    /// Longest time that a job may be in one worker's hands.
+    pub fn consumer_timeout(&self) -> Duration {
+        Duration::from_secs(self.consumer_timeout_seconds)
+    }
+
+    /// The broker's version when it was declared.
+    pub fn version(&self) -> Option<BrokerVersion> {
+        BrokerVersion::parse(&self.broker_version)
+    }
+}
+
+/// The last entry of the log; none if there is none, or none that can be read.
+///
+/// A few round trips. Never waits for what is not there: an empty log says so by its length.
+pub(crate) async fn read(link: &Link) -> Option<Numbers> {
+    let Opened { channel, generation } = timeout(RPC, link.channel()).await.ok()?.ok()?;
+    match timeout(RPC, last_entry(&channel)).await {
+        Ok(Ok(entry)) => entry.and_then(|bytes| decode(&bytes)),
+        Ok(Err(error)) => {
+            if !is_not_found(&error) {
+                tracing::warn!(%error, "the declared numbers cannot be read; taking the usual ones");
+            }
+            None
+        }
+        Err(_) => {
+            link.suspect(generation, "the log of numbers did not answer").await;
+            None
+        }
+    }
+}
+
+fn decode(bytes: &[u8]) -> Option<Numbers> {
+    let numbers = serde_json::from_slice(bytes);
+    if let Err(error) = &numbers {
+        tracing::warn!(%error, "the declared numbers are not understood; run `valet topology declare` again");
+    }
+    numbers.ok()
+}
+
+async fn last_entry(channel: &Channel) -> lapin::Result<Option<Vec<u8>>> {
+    if length(channel).await? == 0 {
+        return Ok(None);
+    }
+    let mut consumer = consume(channel).await?;
+    let Some(first) = consumer.next().await else { return Ok(None) };
+    let mut entry = first?.data;
+    // A chunk is delivered as one piece before the channel's next answer, so after a round trip all
+    // of the last chunk is here.
+    length(channel).await?;
+    while let Some(Some(next)) = consumer.next().now_or_never() {
+        entry = next?.data;
+    }
+    let _ = channel.close(200, "read".into()).await;
+    Ok(Some(entry))
+}
+
+async fn length(channel: &Channel) -> lapin::Result<u32> {
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let queue = channel.queue_declare(TOPOLOGY_LOG.into(), options, FieldTable::default()).await?;
+    Ok(queue.message_count())
+}
+
+async fn consume(channel: &Channel) -> lapin::Result<Consumer> {
+    channel.basic_qos(u16::MAX, BasicQosOptions::default()).await?;
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-stream-offset".into(), AMQPValue::LongString("last".into()));
+    channel.basic_consume(TOPOLOGY_LOG.into(), "".into(), BasicConsumeOptions::default(), arguments).await
+}
