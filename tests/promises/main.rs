@@ -6,6 +6,7 @@ mod bad_input;
 mod bulk;
 mod canary;
 mod changed;
+mod chaos;
 mod compose;
 mod drain;
 mod grants;

@@ -12,6 +12,7 @@
 pub mod attack;
 pub mod broker;
 pub mod canary;
+pub mod chaos;
 pub mod folder;
 pub mod hostile;
 pub mod http;

@@ -4,6 +4,7 @@
 //! [`COMMANDS`]. Nothing here ships.
 
 mod bench;
+mod chaos;
 mod ci;
 mod demo;
 mod setup;
@@ -25,6 +26,7 @@ const COMMANDS: &[Command] = &[
     ("test", "start RabbitMQ and Azurite, run the tests; more arguments go to the runner", test::run),
     ("ci", "format, lints, documentation, walls, then test", ci::run),
     ("bench", "cost beside the bare thing: bytes, enqueue, jobs, mint (all unless named)", bench::run),
+    ("chaos", "kills, outages and duplicates from a seed: --jobs 2000 --seed N", chaos::run),
     ("tidy", "the walls between crates, and the rules that no lint knows", tidy::run),
 ];
 
