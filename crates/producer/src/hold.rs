@@ -4,23 +4,28 @@
 
 use std::collections::BTreeMap;
 
+use valet_broker::{BrokerVersion, Numbers, Session};
+
 /// What a job needs besides its wall limit: opening, checking, storing, and the broker's own clock, which looks
 /// once a minute.
 pub const MARGIN_SECONDS: u32 = 300;
-
-/// RabbitMQ's own default, for a broker whose numbers nobody has declared.
-pub const SECONDS_DEFAULT: u64 = 1_800;
 
 /// The limit, and where it is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HoldLimit {
     /// How long a worker may hold a job.
     pub seconds: u64,
-    /// The broker's version, if known: `3.10.8`.
-    pub version: Option<String>,
+    /// The broker's version, if known.
+    pub version: Option<BrokerVersion>,
 }
 
 impl HoldLimit {
+    /// The limit of this session's broker; its default where nobody has declared the numbers.
+    pub fn of(session: &Session) -> Self {
+        let numbers = session.numbers().cloned().unwrap_or_else(Numbers::default);
+        Self { seconds: numbers.consumer_timeout_seconds, version: numbers.version() }
+    }
+
     /// The longest wall limit that fits, in seconds.
     pub fn wall_seconds_max(&self) -> u64 {
         self.seconds.saturating_sub(u64::from(MARGIN_SECONDS))
@@ -52,8 +57,7 @@ impl HoldLimit {
 
     /// Whether this broker takes the limit a queue (from 3.12 on); none if its version is not known.
     pub fn is_set_by_queue(&self) -> Option<bool> {
-        let mut parts = self.version.as_deref()?.split('.').map_while(|part| part.parse::<u32>().ok());
-        Some((parts.next()?, parts.next()?) >= (3, 12))
+        self.version.map(|version| version.capabilities().consumer_timeout_policy)
     }
 }
 
@@ -68,7 +72,7 @@ mod tests {
     use super::*;
 
     fn limit(seconds: u64, version: &str) -> HoldLimit {
-        HoldLimit { seconds, version: Some(version.to_owned()).filter(|version| !version.is_empty()) }
+        HoldLimit { seconds, version: BrokerVersion::parse(version) }
     }
 
     #[test]

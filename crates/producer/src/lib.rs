@@ -18,7 +18,6 @@ pub mod follow;
 pub mod hold;
 pub mod ids;
 pub mod manifest;
-pub mod orders;
 pub mod output;
 pub mod pattern;
 mod progress;

@@ -1,6 +1,7 @@
 //! The body of `submit` and `run`: plan everything, then send everything. Planning is done, with all its
 //! mistakes, before the broker is even connected.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -15,6 +16,7 @@ use crate::config::{Config, Needs};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::hold::HoldLimit;
 use crate::manifest::Manifest;
 use crate::output::human_bytes;
 use crate::pattern::Pattern;
@@ -29,7 +31,14 @@ pub(super) struct Planned {
     pub(super) batch: Batch,
     /// Ids in order; kept only when somebody will wait for them.
     pub(super) ids: Vec<JobId>,
+    pub(super) walls: Walls,
 }
+
+/// How many jobs have which wall limit in seconds, and the input of the first of each.
+type Walls = BTreeMap<u32, (u64, String)>;
+
+/// Wall limits that are told one by one when they do not fit.
+const WALLS_TOLD_MAX: usize = 5;
 
 /// One job as it is printed once it is enqueued.
 #[derive(Debug, Serialize)]
@@ -54,6 +63,7 @@ pub(super) async fn plan(context: &Context, what: &What, keep_ids: bool) -> Outc
         ids: Vec::new(),
         keep_ids,
         json: context.globals.json,
+        walls: Walls::new(),
         bad: 0,
         first: None,
     };
@@ -74,6 +84,7 @@ struct Intake {
     spool: Spool,
     ids: Vec<JobId>,
     keep_ids: bool,
+    walls: Walls,
     json: bool,
     bad: u64,
     /// The failure of a single argument, which needs no list.
@@ -96,6 +107,7 @@ impl Intake {
         if self.keep_ids {
             self.ids.push(plan.id);
         }
+        self.walls.entry(plan.wall_seconds).or_insert_with(|| (0, plan.input.to_string())).0 += 1;
         self.spool.push(plan).map_err(|error| {
             Failure::new(Exit::Unavailable, "cannot keep the checked jobs in a temporary file")
                 .because(error)
@@ -180,7 +192,7 @@ impl Intake {
             tracing::warn!(skipped = bad, enqueued = good, "bad jobs were skipped");
         }
         let batch = self.spool.finish().map_err(|error| Failure::from_error(Exit::Unavailable, &error))?;
-        Ok(Planned { config, minter, batch, ids: self.ids })
+        Ok(Planned { config, minter, batch, ids: self.ids, walls: self.walls })
     }
 }
 
@@ -204,6 +216,28 @@ pub(super) fn show(context: &mut Context, planned: Planned) -> Outcome {
         context.out.value(&text::Preview::of(&plan, &message), text::Preview::text)?;
     }
     context.out.flush()
+}
+
+/// Refuses the whole batch if the broker would take a job away from its worker before its wall limit.
+pub(super) fn check_walls(planned: &Planned, limit: &HoldLimit) -> Outcome {
+    let long: Vec<_> = planned.walls.iter().rev().filter(|(wall, _)| !limit.fits(**wall)).collect();
+    let Some((longest, _)) = long.first() else { return Ok(()) };
+    let jobs: u64 = long.iter().map(|(_, (count, _))| count).sum();
+    let what = format!(
+        "{jobs} of {} jobs may run longer than this broker lets a worker hold a job ({} s, of which {} s are kept \
+         free); nothing was enqueued",
+        planned.batch.jobs(),
+        limit.seconds,
+        crate::hold::MARGIN_SECONDS,
+    );
+    let failure = Failure::new(Exit::Data, what).advise(limit.advice(**longest));
+    Err(long.iter().take(WALLS_TOLD_MAX).fold(failure, |failure, (wall, (count, input))| {
+        let input = crate::output::safe(input);
+        failure.because(match count {
+            1 => format!("{input} has a wall limit of {wall} s"),
+            _ => format!("{input} and {} more have a wall limit of {wall} s", count - 1),
+        })
+    }))
 }
 
 /// Sends everything over the session. Prints each job when the broker has it, if `tell` says so.

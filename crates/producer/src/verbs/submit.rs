@@ -11,6 +11,7 @@ use super::{ending, ids};
 use crate::context::Context;
 use crate::failure::Outcome;
 use crate::follow::{Change, Watch};
+use crate::hold::HoldLimit;
 use crate::verify::Verifier;
 
 /// Mint two grants per job and enqueue it
@@ -78,6 +79,7 @@ async fn submit(mut context: Context, what: What) -> Outcome {
         return enqueue::show(&mut context, planned);
     }
     let session = planned.config.session().await?;
+    enqueue::check_walls(&planned, &HoldLimit::of(&session))?;
     let sent = enqueue::send(&mut context, planned, session.clone(), Tell::EachJob).await;
     session.close().await;
     sent
@@ -91,6 +93,7 @@ pub(super) async fn submit_and_wait(mut context: Context, what: What, patience: 
         return enqueue::show(&mut context, planned);
     }
     let session = planned.config.session().await?;
+    enqueue::check_walls(&planned, &HoldLimit::of(&session))?;
     let verifier = Verifier::new(planned.minter.clone())?;
     let job_ids = std::mem::take(&mut planned.ids);
     let repeated = what.idempotency_key.is_some();

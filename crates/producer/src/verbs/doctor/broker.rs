@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use valet_broker::{ConnectError, EventLog, LogItem, Purpose, Session, Start};
 
-use super::{Report, chain};
+use super::{Report, chain, jobs};
 use crate::config::Config;
 use crate::failure::Outcome;
 use crate::verbs::topology;
@@ -30,6 +30,7 @@ pub(super) async fn check(report: &mut Report<'_>, config: &Config) -> Outcome {
         Ok(session) => {
             report.ok("topology", "exchanges and queues are there")?;
             log_of_reports(report, &session).await?;
+            jobs::check(report, &session).await?;
             session.close().await;
         }
         Err(error @ ConnectError::Topology { .. }) => report.fail("topology", chain(&error), error.advice())?,

@@ -11,10 +11,11 @@ use crate::failure::{Failure, Outcome};
 use crate::output::safe;
 
 mod broker;
+mod jobs;
 mod storage;
 mod tools;
 
-/// Check broker, storage, clock, permissions and ffmpeg
+/// Check broker, waiting letters, storage, clock, permissions and ffmpeg
 ///
 /// One line each: ok, warn or fail, and what to do. Exit code 1 if anything fails. Changes nothing.
 #[derive(Debug, Args)]
