@@ -6,11 +6,14 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::node::Ports;
+use super::release::Release;
 use crate::Folder;
 
 /// How a private node differs from the usual one.
 #[derive(Clone, Debug)]
 pub struct BrokerOptions {
+    /// Which RabbitMQ; the one that the environment names unless set.
+    pub release: Release,
     /// A second listener with TLS.
     pub tls: Option<BrokerTls>,
     /// Largest message the node takes. Above the project's own 64 KiB, so that too large messages can reach
@@ -41,6 +44,7 @@ pub struct BrokerTls {
 impl Default for BrokerOptions {
     fn default() -> Self {
         Self {
+            release: Release::of_environment(),
             tls: None,
             message_bytes_max: 131_072,
             consumer_timeout_ms: 1_800_000,

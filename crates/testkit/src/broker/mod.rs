@@ -4,6 +4,7 @@ mod api;
 mod config;
 mod node;
 mod ready;
+pub mod release;
 
 use std::ops::Deref;
 use std::sync::OnceLock;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 pub use config::{BrokerOptions, BrokerTls};
 use node::Node;
+pub use release::Release;
 
 /// Address of the shared broker: `amqp://name:password@127.0.0.1:port`. Set by `xtask test`.
 pub const ENV_AMQP: &str = "VALET_TEST_AMQP";
@@ -69,6 +71,26 @@ impl Broker {
         SHARED.get_or_init(|| {
             Reach::from_environment().map_or_else(Self::start, |reach| Self { reach, node: None })
         })
+    }
+
+    /// Its RabbitMQ's version as it says itself: `4.0.5`.
+    ///
+    /// # Panics
+    /// When the node does not answer.
+    pub fn version_text(&self) -> String {
+        let overview = self.api("GET", "/api/overview", None);
+        overview["rabbitmq_version"].as_str().expect("a node knows its version").to_owned()
+    }
+
+    /// Major and minor number of [`Broker::version_text`]: `(3, 10)`.
+    ///
+    /// # Panics
+    /// When the node does not answer.
+    pub fn version(&self) -> (u32, u32) {
+        let text = self.version_text();
+        let mut numbers = text.split('.').map_while(|number| number.parse().ok());
+        let mut next = || numbers.next().unwrap_or_else(|| panic!("`{text}` is no version"));
+        (next(), next())
     }
 
     /// `amqp://127.0.0.1:port/vhost`, without a login.

@@ -3,18 +3,17 @@
 //! Uses the scripts in `/usr/lib/rabbitmq/bin`, not those in `/usr/sbin`: the latter change user and lose
 //! the environment.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::Signal;
 
 use super::config::{BrokerOptions, write_files};
-use super::{Reach, STOP_TIMEOUT, ready};
+use super::{Reach, Release, STOP_TIMEOUT, ready};
 use crate::port::Port;
 use crate::wait::wait_for;
-use crate::{Folder, Process, Program};
+use crate::{Folder, Process};
 
-const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 const USERNAME: &str = "valet-test";
 
 /// A node, running or stopped, with its data.
@@ -23,6 +22,7 @@ pub(super) struct Node {
     process: Mutex<Process>,
     /// Erlang's name server; as our own child it ends with us, while one that `erl` starts would stay.
     _epmd: Process,
+    release: Release,
     ports: Ports,
     password: String,
     has_tls: bool,
@@ -42,14 +42,15 @@ pub(super) struct Ports {
 
 impl Node {
     pub(super) fn start(options: &BrokerOptions) -> Self {
-        assert!(Path::new(SERVER).exists(), "RabbitMQ is not installed ({SERVER}); cargo xtask setup");
+        let release = options.release.clone();
+        release.check().unwrap_or_else(|missing| panic!("{missing}"));
         let folder = Folder::new("rabbitmq");
         let ports = Ports::reserve();
         let password = random_word();
         write_files(&folder, options, &ports, (USERNAME, &password));
-        let epmd = start_epmd(&ports);
-        let process = Mutex::new(start_server(&folder, &ports));
-        Self { process, _epmd: epmd, ports, password, has_tls: options.tls.is_some(), folder }
+        let epmd = start_epmd(&release, &ports);
+        let process = Mutex::new(start_server(&release, &folder, &ports));
+        Self { process, _epmd: epmd, release, ports, password, has_tls: options.tls.is_some(), folder }
     }
 
     pub(super) fn reach(&self) -> Reach {
@@ -77,7 +78,7 @@ impl Node {
     pub(super) fn restart(&self) {
         let mut process = self.process();
         assert!(!process.is_running(), "the broker runs; stop or kill it before a restart");
-        *process = start_server(&self.folder, &self.ports);
+        *process = start_server(&self.release, &self.folder, &self.ports);
     }
 
     pub(super) fn pause(&self) {
@@ -109,18 +110,19 @@ impl Ports {
     }
 }
 
-fn start_epmd(ports: &Ports) -> Process {
+fn start_epmd(release: &Release, ports: &Ports) -> Process {
     let port = ports.epmd.number();
-    let process = Program::new("epmd").args(["-address", "127.0.0.1", "-port", &port.to_string()]).start();
+    let process = release.program("epmd").args(["-address", "127.0.0.1", "-port", &port.to_string()]).start();
     wait_for("epmd to listen", super::START_TIMEOUT, || {
         std::net::TcpStream::connect(("127.0.0.1", port)).map_err(|e| e.to_string())
     });
     process
 }
 
-fn start_server(folder: &Folder, ports: &Ports) -> Process {
+fn start_server(release: &Release, folder: &Folder, ports: &Ports) -> Process {
     let notifications = ready::listen(&folder.join("notify.sock"));
-    let process = Program::new(SERVER)
+    let process = release
+        .server()
         .envs(environment(folder, ports))
         .env("NOTIFY_SOCKET", folder.join("notify.sock"))
         .current_dir(folder.path())
