@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 
 mod drop;
+mod explain;
 mod ls;
 pub(super) mod replay;
 mod show;

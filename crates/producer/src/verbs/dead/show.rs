@@ -6,7 +6,7 @@ use valet_broker::{DeadLetter, DeadQueue};
 use valet_protocol::JobMessage;
 
 use super::ls::Entry;
-use super::{Queues, dead_failure, open};
+use super::{Queues, dead_failure, explain, open};
 use crate::config::Needs;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -47,6 +47,9 @@ impl Options {
 
 fn describe(letter: &DeadLetter, queue: DeadQueue) -> Value {
     let mut value = json!(Entry::of(letter, queue));
+    if let Some(way) = explain::way(letter) {
+        value["way"] = way.into();
+    }
     value["message"] = match JobMessage::decode(letter.body()) {
         Ok(message) => describe_message(&message),
         Err(error) => json!({ "undecodable": error.to_string(), "advice": error.advice(),
@@ -68,6 +71,8 @@ fn describe_message(message: &JobMessage) -> Value {
         "tags": message.tags,
         "submitted_at": message.submitted_at,
         "not_after": message.not_after,
+        "remints": message.remints,
+        "attempts_before": message.attempts_before,
     })
 }
 
