@@ -1,0 +1,194 @@
+//! Feeding the store from the log of reports, and the place in the log up to which it was fed.
+//!
+//! The log is a stream with offsets. If it was made anew, offsets start again: so the place holds a mark, which
+//! report stood right before it. Who reads on begins there and compares.
+//! Must never count a report twice.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use valet_protocol::{JobId, Report, ReportKind};
+
+use super::row::{self, places};
+use super::{Store, failed};
+use crate::error::StatusError;
+use crate::record::JobRecord;
+
+/// Records read by one statement.
+const IDS_MAX: usize = 256;
+
+/// Where to read on in a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The offset after the last one that was taken in.
+    pub next: u64,
+    /// Which report stood before it, by [`Store::mark`].
+    pub mark: String,
+}
+
+/// What a batch brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Fed {
+    /// Reports that nobody had fed before.
+    pub reports: usize,
+    /// Jobs that they changed.
+    pub jobs: usize,
+}
+
+impl Store {
+    /// The place up to which the store was fed from the log of this name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn place(&self, log: &str) -> Result<Option<Place>, StatusError> {
+        let mut connection = self.pool.acquire().await.map_err(failed("read"))?;
+        place(&mut connection, log).await
+    }
+
+    /// What tells one message of a log from another one at the same offset of another log.
+    pub fn mark(report: Option<&Report>) -> String {
+        report.map_or_else(|| "no report".to_owned(), |report| format!("{} {}", report.id(), report.time))
+    }
+
+    /// Takes in messages of the log, in order: offset, and the report unless it was none. Those that were fed
+    /// before are skipped. All of it or nothing is written.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written; then nothing of the batch was.
+    pub async fn feed(&self, log: &str, batch: &[(u64, Option<Report>)]) -> Result<Fed, StatusError> {
+        let Some((last, last_report)) = batch.last() else { return Ok(Fed::default()) };
+        let mut transaction = self.pool.begin().await.map_err(failed("write"))?;
+        lock(&mut transaction, log).await?;
+        let next = place(&mut transaction, log).await?.map_or(0, |place| place.next);
+        let new: Vec<&Report> =
+            batch.iter().filter(|(at, _)| *at >= next).filter_map(|(_, report)| report.as_ref()).collect();
+        let mut fed = Fed { reports: new.len(), jobs: 0 };
+        if *last >= next {
+            fed.jobs = fold(&mut transaction, &new).await?;
+            sqlx::query("UPDATE valet_log SET next_offset = $1, mark = $2 WHERE name = $3")
+                .bind(whole(*last).saturating_add(1))
+                .bind(Self::mark(last_report.as_ref()))
+                .bind(log)
+                .execute(&mut *transaction)
+                .await
+                .map_err(failed("write"))?;
+        }
+        transaction.commit().await.map_err(failed("write"))?;
+        Ok(fed)
+    }
+
+    /// Begins anew with a log that was made anew, unless somebody else has done so since `seen` was read.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn restart(&self, log: &str, seen: &Place) -> Result<(), StatusError> {
+        sqlx::query(
+            "UPDATE valet_log SET next_offset = 0, mark = '', fed_ms = 0 WHERE name = $1 AND mark = $2",
+        )
+        .bind(log)
+        .bind(&seen.mark)
+        .execute(&self.pool)
+        .await
+        .map_err(failed("write"))?;
+        Ok(())
+    }
+
+    /// Notes that at `now` the store knows all that is in the log.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn mark_fresh(&self, log: &str, now: Timestamp) -> Result<(), StatusError> {
+        sqlx::query("UPDATE valet_log SET fed_ms = $1 WHERE name = $2")
+            .bind(now.as_millisecond())
+            .bind(log)
+            .execute(&self.pool)
+            .await
+            .map_err(failed("write"))?;
+        Ok(())
+    }
+
+    /// When the store last knew all that was in the log.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn fresh_at(&self, log: &str) -> Result<Option<Timestamp>, StatusError> {
+        let row = sqlx::query("SELECT fed_ms FROM valet_log WHERE name = $1")
+            .bind(log)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed("read"))?;
+        let Some(row) = row else { return Ok(None) };
+        let fed: i64 = row.try_get(0).map_err(failed("read"))?;
+        Ok(Timestamp::from_millisecond(fed).ok().filter(|time| *time > Timestamp::UNIX_EPOCH))
+    }
+}
+
+/// Writes the log's row, so that this transaction is the only feeder until its end: in Postgres the row is
+/// locked, in SQLite the database.
+async fn lock(connection: &mut AnyConnection, log: &str) -> Result<(), StatusError> {
+    let sql = "INSERT INTO valet_log (name, next_offset, mark, fed_ms, trimmed_ms) VALUES ($1, 0, '', 0, 0) \
+               ON CONFLICT (name) DO UPDATE SET name = excluded.name";
+    sqlx::query(sql).bind(log).execute(connection).await.map_err(failed("write"))?;
+    Ok(())
+}
+
+async fn place(connection: &mut AnyConnection, log: &str) -> Result<Option<Place>, StatusError> {
+    let row = sqlx::query("SELECT next_offset, mark FROM valet_log WHERE name = $1")
+        .bind(log)
+        .fetch_optional(connection)
+        .await
+        .map_err(failed("read"))?;
+    let Some(row) = row else { return Ok(None) };
+    let next: i64 = row.try_get(0).map_err(failed("read"))?;
+    let mark: String = row.try_get(1).map_err(failed("read"))?;
+    Ok(Some(Place { next: u64::try_from(next).unwrap_or_default(), mark }).filter(|place| place.next > 0))
+}
+
+/// Folds reports into the records of their jobs; the number of jobs that changed.
+async fn fold(connection: &mut AnyConnection, reports: &[&Report]) -> Result<usize, StatusError> {
+    let mut ids: Vec<JobId> = reports.iter().map(|report| report.job).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut records = load(connection, &ids).await?;
+    let (mut changed, mut tagged) = (Vec::new(), Vec::new());
+    for report in reports {
+        let record = records.entry(report.job).or_insert_with(|| JobRecord::unseen(report.job));
+        if record.apply(report) {
+            changed.push(report.job);
+            if report.kind() == ReportKind::Submitted {
+                tagged.push(report.job);
+            }
+        }
+    }
+    let pick = |mut ids: Vec<JobId>| {
+        ids.sort_unstable();
+        ids.dedup();
+        ids.iter().filter_map(|id| records.get(id)).collect::<Vec<_>>()
+    };
+    let (changed, tagged) = (pick(changed), pick(tagged));
+    row::write(connection, &changed, &tagged).await?;
+    Ok(changed.len())
+}
+
+/// The records of these jobs, as far as there are any.
+pub(super) async fn load(
+    connection: &mut AnyConnection,
+    ids: &[JobId],
+) -> Result<BTreeMap<JobId, JobRecord>, StatusError> {
+    let mut records = BTreeMap::new();
+    for chunk in ids.chunks(IDS_MAX) {
+        let sql = format!("SELECT body FROM valet_records WHERE id IN {}", places(1, chunk.len()));
+        let query =
+            chunk.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, id| query.bind(id.to_string()));
+        for found in query.fetch_all(&mut *connection).await.map_err(failed("read"))? {
+            let record = row::record(&found.try_get::<String, _>(0).map_err(failed("read"))?)?;
+            records.insert(record.id, record);
+        }
+    }
+    Ok(records)
+}
+
+fn whole(offset: u64) -> i64 {
+    i64::try_from(offset).unwrap_or(i64::MAX)
+}

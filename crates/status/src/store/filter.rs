@@ -1,0 +1,144 @@
+//! What jobs are asked for by, as the conditions of a query.
+//! Must never put a value into SQL: values are bound.
+
+use jiff::Timestamp;
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe};
+use valet_protocol::{JobId, Reason};
+
+use super::Dialect;
+use crate::record::SILENT_SECONDS;
+use crate::state::State;
+
+/// A part of a blob's name; letters match in either case.
+#[derive(Debug, Clone)]
+pub struct Text(pub String);
+
+/// Which jobs are meant; all of the conditions must hold, and an empty filter means every job.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// One of these states; empty: any.
+    pub states: Vec<State>,
+    /// The lane.
+    pub lane: Option<String>,
+    /// The preset, of any version.
+    pub preset: Option<String>,
+    /// The preset's version.
+    pub version: Option<u32>,
+    /// Why it did not succeed.
+    pub reason: Option<Reason>,
+    /// Labels with their values; all of them.
+    pub tags: Vec<(String, String)>,
+    /// A part of the name of input or output.
+    pub text: Option<Text>,
+    /// Submitted at this time or later.
+    pub since: Option<Timestamp>,
+    /// Submitted before this time.
+    pub until: Option<Timestamp>,
+    /// Running, and silent for too long as of this time.
+    pub silent_at: Option<Timestamp>,
+}
+
+/// Which part of the answer, newest first.
+#[derive(Debug, Clone, Copy)]
+pub struct Page {
+    /// The most jobs.
+    pub limit: usize,
+    /// Only jobs behind this one.
+    pub after: Option<JobId>,
+}
+
+/// A value for a place in the SQL.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Text(String),
+    Whole(i64),
+}
+
+/// SQL that grows together with its values.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sql {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Sql {
+    pub(super) fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    pub(super) fn bind(&mut self, value: Value) {
+        self.values.push(value);
+        self.text.push_str(&format!("${}", self.values.len()));
+    }
+
+    fn compare(&mut self, what: &str, value: Value) {
+        self.push(" AND ");
+        self.push(what);
+        self.bind(value);
+    }
+
+    pub(super) fn query(self) -> Query<'static, Any, AnyArguments> {
+        let query = sqlx::query(AssertSqlSafe(self.text));
+        self.values.into_iter().fold(query, |query, value| match value {
+            Value::Text(text) => query.bind(text),
+            Value::Whole(number) => query.bind(number),
+        })
+    }
+}
+
+impl Filter {
+    /// `FROM … WHERE …` for jobs in `state`, or in any.
+    pub(super) fn conditions(&self, sql: &mut Sql, state: Option<State>, dialect: Dialect) {
+        sql.push(" FROM valet_jobs j WHERE 1 = 1");
+        let text = |text: &str| Value::Text(text.to_owned());
+        if let Some(state) = state {
+            sql.compare("j.state = ", text(state.word()));
+        }
+        if let Some(now) = self.silent_at {
+            let before = now.as_millisecond() - SILENT_SECONDS * 1000;
+            sql.compare("j.state = ", text(State::Running.word()));
+            sql.compare("j.heard_ms < ", Value::Whole(before));
+        }
+        for (name, value) in &self.tags {
+            sql.compare("j.id IN (SELECT t.id FROM valet_tags t WHERE t.name = ", text(name));
+            sql.compare("t.value = ", text(value));
+            sql.push(")");
+        }
+        let equal = [
+            ("j.lane = ", self.lane.as_deref()),
+            ("j.preset = ", self.preset.as_deref()),
+            ("j.reason = ", self.reason.map(Reason::code)),
+        ];
+        for (what, value) in equal.iter().filter_map(|(what, value)| Some((what, (*value)?))) {
+            sql.compare(what, text(value));
+        }
+        if let Some(version) = self.version {
+            sql.compare("j.version = ", Value::Whole(version.into()));
+        }
+        if let Some(since) = self.since {
+            sql.compare("j.begun_ms >= ", Value::Whole(since.as_millisecond()));
+        }
+        if let Some(until) = self.until {
+            sql.compare("j.begun_ms < ", Value::Whole(until.as_millisecond()));
+        }
+        if let Some(part) = &self.text {
+            let find = if dialect == Dialect::Sqlite { "instr" } else { "strpos" };
+            sql.compare(&format!("{find}(j.names, "), text(&part.0.to_lowercase()));
+            sql.push(") > 0");
+        }
+    }
+
+    /// Each state by itself is quick to find in order; several at once would have to be sorted whole.
+    pub(super) fn each_state(&self) -> Vec<Option<State>> {
+        if self.states.is_empty() { vec![None] } else { self.states.iter().copied().map(Some).collect() }
+    }
+}
+
+impl Page {
+    /// The first so many.
+    pub fn first(limit: usize) -> Self {
+        Self { limit, after: None }
+    }
+}

@@ -1,0 +1,74 @@
+//! Old jobs leave the store, a few at a time, so that nobody waits long for the writer.
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::{AssertSqlSafe, Row};
+
+use super::row::places;
+use super::{Store, failed};
+use crate::error::StatusError;
+
+/// Jobs deleted in one transaction.
+const BATCH: usize = 500;
+
+impl Store {
+    /// Deletes jobs that ended before `before`, and jobs of which nothing was heard since; at most `batches` times
+    /// 500. Gives the number deleted.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn clear_out(&self, before: Timestamp, batches: u32) -> Result<u64, StatusError> {
+        let mut deleted = 0;
+        for _ in 0..batches {
+            let ids = self.outdated(before).await?;
+            if ids.is_empty() {
+                break;
+            }
+            let mut transaction = self.pool.begin().await.map_err(failed("clear out"))?;
+            for table in ["valet_tags", "valet_records", "valet_jobs"] {
+                let sql = format!("DELETE FROM {table} WHERE id IN {}", places(1, ids.len()));
+                let query =
+                    ids.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, id| query.bind(id.clone()));
+                query.execute(&mut *transaction).await.map_err(failed("clear out"))?;
+            }
+            transaction.commit().await.map_err(failed("clear out"))?;
+            deleted += ids.len() as u64;
+        }
+        Ok(deleted)
+    }
+
+    /// Whether it is time to clear out, at most once every `every`; notes that it is done now.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn take_turn(
+        &self,
+        log: &str,
+        every: SignedDuration,
+        now: Timestamp,
+    ) -> Result<bool, StatusError> {
+        let due = now.checked_sub(every).unwrap_or(Timestamp::UNIX_EPOCH);
+        let done = sqlx::query("UPDATE valet_log SET trimmed_ms = $1 WHERE name = $2 AND trimmed_ms <= $3")
+            .bind(now.as_millisecond())
+            .bind(log)
+            .bind(due.as_millisecond())
+            .execute(&self.pool)
+            .await
+            .map_err(failed("write"))?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    async fn outdated(&self, before: Timestamp) -> Result<Vec<String>, StatusError> {
+        let ended = "SELECT id FROM valet_jobs WHERE ended_ms < $1 LIMIT $2";
+        let silent = "SELECT id FROM valet_jobs WHERE state IN ('unseen', 'queued', 'running', 'retrying', \
+                      'reminting') AND heard_ms < $1 LIMIT $2";
+        for sql in [ended, silent] {
+            let query = sqlx::query(sql).bind(before.as_millisecond()).bind(BATCH as i64);
+            let rows = query.fetch_all(&self.pool).await.map_err(failed("read"))?;
+            if !rows.is_empty() {
+                let id = |row: &sqlx::any::AnyRow| row.try_get::<String, _>(0);
+                return rows.iter().map(id).collect::<Result<_, _>>().map_err(failed("read"));
+            }
+        }
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,55 @@
+//! Outputs that nobody has compared with storage yet, and what storage said of them.
+
+use jiff::Timestamp;
+use sqlx::Row;
+use valet_protocol::JobId;
+
+use super::{Store, failed, feed, row};
+use crate::error::StatusError;
+use crate::record::JobRecord;
+use crate::verdict::Sight;
+
+impl Store {
+    /// Jobs whose outputs are to be compared, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn to_verify(&self, limit: u32) -> Result<Vec<JobRecord>, StatusError> {
+        let sql = "SELECT r.body FROM valet_jobs j JOIN valet_records r ON r.id = j.id WHERE j.to_verify = 1 \
+                   ORDER BY j.begun_ms LIMIT $1";
+        let rows =
+            sqlx::query(sql).bind(i64::from(limit)).fetch_all(&self.pool).await.map_err(failed("read"))?;
+        let record =
+            |found: &sqlx::any::AnyRow| row::record(&found.try_get::<String, _>(0).map_err(failed("read"))?);
+        rows.iter().map(record).collect()
+    }
+
+    /// Takes in what storage said of a job's output; gives the record as it is then. Storage's word on a job that
+    /// was judged meanwhile changes nothing.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn judge(
+        &self,
+        job: JobId,
+        sight: &Sight,
+        now: Timestamp,
+    ) -> Result<Option<JobRecord>, StatusError> {
+        let mut transaction = self.pool.begin().await.map_err(failed("write"))?;
+        // Takes the writer's turn, as feeding does: a report must not come between reading and writing.
+        sqlx::query("UPDATE valet_jobs SET to_verify = to_verify WHERE id = $1")
+            .bind(job.to_string())
+            .execute(&mut *transaction)
+            .await
+            .map_err(failed("write"))?;
+        let Some(mut record) = feed::load(&mut transaction, &[job]).await?.remove(&job) else {
+            return Ok(None);
+        };
+        if record.to_verify().is_some() {
+            record.judge(sight, now);
+            row::write(&mut transaction, &[&record], &[]).await?;
+        }
+        transaction.commit().await.map_err(failed("write"))?;
+        Ok(Some(record))
+    }
+}
