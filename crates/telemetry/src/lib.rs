@@ -30,7 +30,8 @@ pub use sending::{Sender, Sending};
 use collector::Collector;
 use queue::Queue;
 
-/// Target of the spans that make up traces: `info_span!(target: "valet_trace", "store")`.
+/// Target of the spans that make up traces, and of logs' spans that do so too, below it:
+/// `info_span!(target: "valet_trace", "store")`, `info_span!(target: "valet_trace::job", "job")`.
 pub const TARGET: &str = "valet_trace";
 
 /// Why there are no traces.
@@ -88,8 +89,12 @@ where
         .with_threads(false)
         .with_level(false)
         .with_target(false)
-        .with_filter(filter_fn(|metadata| metadata.is_span() && metadata.target() == TARGET));
+        .with_filter(filter_fn(|metadata| metadata.is_span() && is_traced(metadata.target())));
     Ok((layer, Sender::new(exporter, spans, provider, endpoint.clone())))
+}
+
+fn is_traced(target: &str) -> bool {
+    target.strip_prefix(TARGET).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 fn resource(service: Service) -> Resource {

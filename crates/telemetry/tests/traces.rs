@@ -74,7 +74,7 @@ async fn a_trace_goes_on_where_a_message_says_and_holds_spans_alone() {
     let sending = sender.start();
     let caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     tracing::subscriber::with_default(subscriber, || {
-        let job = info_span!(target: TARGET, "job", job.id = "1");
+        let job = info_span!(target: "valet_trace::job", "job", job.id = "1");
         continue_trace(&job, caller);
         let context = trace_context(&job).unwrap().to_string();
         assert!(
@@ -86,6 +86,7 @@ async fn a_trace_goes_on_where_a_message_says_and_holds_spans_alone() {
         fail(&store, "storage-error");
         store.in_scope(|| tracing::warn!(target: TARGET, tag = "private", "an event"));
         info_span!("of another target", tag = "private").in_scope(|| ());
+        info_span!(target: "valet_traces", "of another target", tag = "private").in_scope(|| ());
     });
     sending.finish(LIMIT).await;
     let batch = received.recv_timeout(LIMIT).unwrap();

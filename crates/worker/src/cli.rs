@@ -99,6 +99,30 @@ const FLAGS: &[(&str, &str, &str, &str)] = &[
     ),
     ("worker.frames_max", "worker-frames-max", "N", "Most pictures of a video [default and most: 10368000]"),
     ("worker.streams_max", "worker-streams-max", "N", "Most streams of an input [default and most: 32]"),
+    (
+        "worker.listen",
+        "worker-listen",
+        "ADDRESS",
+        "Where /healthz, /readyz and /metrics are told, such as 127.0.0.1:9464 [default: nowhere]",
+    ),
+    (
+        "worker.scheduled_events",
+        "worker-scheduled-events",
+        "WHEN",
+        "Drain when Azure announces the end of this machine: auto (on Azure), on or off [default: auto]",
+    ),
+    (
+        "worker.scheduled_events_url",
+        "worker-scheduled-events-url",
+        "URL",
+        "Where it is announced [default: http://169.254.169.254]",
+    ),
+    (
+        "telemetry.otlp_endpoint",
+        "telemetry-otlp-endpoint",
+        "URL",
+        "Collector that traces are sent to by OTLP/HTTP [default: none]",
+    ),
     ("jail.level_min", "jail-level-min", "LEVEL", "Weakest walls to start with, L1 or L2 [default: L2]"),
     ("jail.level_max", "jail-level-max", "LEVEL", "Strongest walls to try, L1 or L2 [default: L1]"),
     (

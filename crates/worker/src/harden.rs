@@ -55,8 +55,9 @@ pub fn close_memory() -> std::io::Result<()> {
 }
 
 /// Takes from this thread, and from every thread that it will start, all rights on files but to read its
-/// certificates and resolver files and to write its own scratch, the right to execute anything, and (where the kernel can) to connect to
-/// other ports than the broker's, 443 and 53. There is no way back.
+/// certificates and resolver files and to write its own scratch, the right to execute anything, and (where the kernel
+/// can) to bind a port or to connect to other ports than the broker's, 443, 53, and those of the trace collector and the
+/// service of scheduled events where there are such. There is no way back.
 ///
 /// # Errors
 /// When the kernel refuses what it says it knows.
@@ -81,5 +82,9 @@ fn confinement(config: &Config, scratch: &Scratch) -> Confinement {
 fn tcp_ports(config: &Config) -> Option<Vec<u16>> {
     let hosts = &config.grants.hosts;
     let emulated = hosts.loopback || !hosts.development.is_empty();
-    (!emulated).then(|| vec![HTTPS, DNS, config.broker.port()])
+    let around = &config.surroundings;
+    let collector = around.otlp_endpoint.as_ref().map(valet_telemetry::Endpoint::port);
+    let events = around.scheduled_events.as_ref().map(crate::eviction::Service::port);
+    let always = [HTTPS, DNS, config.broker.port()];
+    (!emulated).then(|| always.into_iter().chain(collector).chain(events).collect())
 }

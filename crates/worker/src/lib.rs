@@ -2,30 +2,38 @@
 //!
 //! ```text
 //! start ── walls ── prove   the jail, chosen and tested; then the worker's own walls
-//! run ── slot (× N) ── job ─┬─ admit        preset, grants, limits; no I/O
+//! run ─┬─ cancels, undertaker
+//!      └─ slot (× N) ─ job ─┬─ admit        preset, grants, limits; no I/O
 //!                           ├─ scratch      one private directory per job
 //!                           ├─ door         the one thing that a codec may read
 //!                           ├─ media ─ codec   ffmpeg and ffprobe, each run in a jail of its own
 //!                           ├─ reports, progress
-//!                           └─ cause ─ disposition   what becomes of a job that did not succeed
+//!                           └─ conclude ─ disposition   what becomes of a job, told and settled
 //! ```
 //!
 //! It must never hold a storage key or code that can sign (`keyless` refuses to start beside one), list or read
 //! a blob that no grant names, or publish a job. This library exists for the binary and its tests alone.
 
 pub mod admit;
+pub mod cancels;
 pub mod cause;
 pub mod cli;
 pub mod codec;
+pub mod conclude;
 pub mod config;
 pub mod disposition;
 pub mod door;
+pub mod eviction;
 pub mod gate;
 pub mod harden;
+pub mod health;
+pub mod hold;
 pub mod job;
 pub mod keyless;
 pub mod logs;
 pub mod media;
+pub mod memo;
+pub mod metrics;
 pub mod progress;
 pub mod prove;
 pub mod reports;
@@ -36,4 +44,7 @@ pub mod scratch;
 pub mod slot;
 pub mod start;
 pub mod stop;
+pub mod telemetry;
+pub mod terms;
+pub mod undertaker;
 pub mod walls;

@@ -11,9 +11,18 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{Layer, fmt};
 
+use crate::telemetry::{self, Traces};
+
 /// Crates whose events are written: this crate and the ones of this project below it.
-const OWN_CRATES: [&str; 6] =
-    ["valet_worker", "valet_broker", "valet_blob", "valet_preset", "valet_protocol", "valet_grant"];
+const OWN_CRATES: [&str; 7] = [
+    "valet_worker",
+    "valet_broker",
+    "valet_blob",
+    "valet_preset",
+    "valet_protocol",
+    "valet_grant",
+    "valet_telemetry",
+];
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,19 +42,21 @@ pub struct LogConfig {
     pub format: LogFormat,
 }
 
-/// Starts logging for the whole process; once.
+/// Starts logging for the whole process, and collecting traces if they are wanted; once.
 ///
 /// # Errors
 /// When a subscriber is there already.
-pub fn start(config: LogConfig) -> Result<(), TryInitError> {
+pub fn start(config: LogConfig, traces: Option<Traces>) -> Result<(), TryInitError> {
     let own = Targets::new().with_targets(OWN_CRATES.map(|target| (target, config.level)));
+    // Which job a line is about; it is a part of traces too.
+    let own = own.with_target(telemetry::JOB_TARGET, config.level);
     let lines = match config.format {
         LogFormat::Text => {
             fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).boxed()
         }
         LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
     };
-    tracing_subscriber::registry().with(lines.with_filter(own)).try_init()
+    tracing_subscriber::registry().with(traces).with(lines.with_filter(own)).try_init()
 }
 
 /// An error and its causes on one line.

@@ -1,7 +1,8 @@
 //! From settings to a running worker, or to a proof of its walls: the steps whose order is forced.
 //!
 //! 1. The log, so that every later step can speak.
-//! 2. Scratch, and what dead workers left there is swept.
+//! 2. Scratch, and what dead workers left there is swept. The port for those who watch over the worker, which
+//!    step 4 would not let it bind.
 //! 3. The walls of the codecs, tested by jails of their own, in a runtime that ends with the test: no thread may
 //!    be left when step 4 restricts this one, as the kernel's older Landlock knows single threads only.
 //! 4. The worker's own walls: from here on it reads its certificates and resolver files, writes its scratch, and
@@ -17,7 +18,7 @@ use crate::config::Config;
 use crate::prove;
 use crate::scratch::Scratch;
 use crate::walls::{self, Walls};
-use crate::{harden, logs, run};
+use crate::{harden, health, logs, run, telemetry};
 
 /// Why the worker does not start: in words, with its exit code.
 struct Refusal {
@@ -58,12 +59,14 @@ fn told(ended: Result<ExitCode, Refusal>) -> ExitCode {
 
 fn try_run(config: Config, jailer: Jailer) -> Result<ExitCode, Refusal> {
     valet_blob::http::install_crypto();
-    logs::start(config.log).map_err(|error| Refusal::machine(&error))?;
+    let (traces, sender) = telemetry::set_up(&config).map_err(|error| Refusal::machine(&error))?.unzip();
+    logs::start(config.log, traces).map_err(|error| Refusal::machine(&error))?;
     let scratch = open_scratch(&config)?;
+    let listener = listen(&config)?;
     let walls = raise(jailer, &config, &scratch)?;
     harden::confine(&config, &scratch).map_err(|error| Refusal::machine(&error))?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Refusal::machine(&error))?;
-    let ended = runtime.block_on(run::run(config, scratch, walls));
+    let ended = runtime.block_on(telemetry::during(sender, run::run(config, scratch, walls, listener)));
     let Err(error) = ended else { return Ok(ExitCode::SUCCESS) };
     Err(Refusal {
         words: format!("{}\n{}", logs::chain(&error), error.advice()),
@@ -72,7 +75,7 @@ fn try_run(config: Config, jailer: Jailer) -> Result<ExitCode, Refusal> {
 }
 
 fn try_prove(config: &Config, jailer: Jailer, json: bool) -> Result<ExitCode, Refusal> {
-    logs::start(config.log).map_err(|error| Refusal::machine(&error))?;
+    logs::start(config.log, None).map_err(|error| Refusal::machine(&error))?;
     let scratch = open_scratch(config)?;
     let proof = with_runtime(prove::prove(jailer, config, scratch.directory(), json))?;
     let contained = proof.map_err(|error| Refusal::settings(&error, &error.advice()))?;
@@ -81,6 +84,14 @@ fn try_prove(config: &Config, jailer: Jailer, json: bool) -> Result<ExitCode, Re
 
 fn open_scratch(config: &Config) -> Result<Scratch, Refusal> {
     Scratch::open(&config.scratch).map_err(|error| Refusal::settings(&error, error.advice()))
+}
+
+fn listen(config: &Config) -> Result<Option<health::Listener>, Refusal> {
+    let Some(address) = config.surroundings.listen else { return Ok(None) };
+    health::listen(address).map(Some).map_err(|cause| {
+        let cause = health::ListenError { address, cause };
+        Refusal::settings(&cause, "set worker.listen to a free port of this machine, or leave it out")
+    })
 }
 
 fn raise(jailer: Jailer, config: &Config, scratch: &Scratch) -> Result<Walls, Refusal> {

@@ -22,7 +22,7 @@ pub enum Phase {
 pub struct Stop(watch::Receiver<Phase>);
 
 /// Moves the phase on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Stopper(watch::Sender<Phase>);
 
 /// A pair in [`Phase::Running`].

@@ -4,6 +4,7 @@
 mod jail;
 mod limits;
 mod program;
+mod surroundings;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,11 +16,13 @@ use valet_settings::{Layers, Mistakes, Reader};
 
 pub use jail::JailConfig;
 pub use limits::{JobLimits, WALL_SECONDS_MAX};
+pub use surroundings::Surroundings;
 
 use crate::logs::{LogConfig, LogFormat};
 use jail::jail;
 use limits::limits;
 use program::program;
+use surroundings::surroundings;
 
 /// A certificate or key file larger than this is something else.
 const PEM_BYTES_MAX: u64 = 256 * 1024;
@@ -49,6 +52,8 @@ pub struct Config {
     pub limits: JobLimits,
     /// What codecs are walled in by.
     pub jail: JailConfig,
+    /// Who watches over the worker, and over its machine.
+    pub surroundings: Surroundings,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -74,6 +79,7 @@ impl Config {
         let grace = Duration::from_secs(reader.or_within("worker.grace_seconds", 60, 0..=86_400));
         let limits = limits(&mut reader);
         let jail = jail(&mut reader, &scratch);
+        let surroundings = surroundings(&mut reader);
         let log = log(&mut reader);
         require_name(&mut reader, &name);
         reader.finish_with(|| {
@@ -89,6 +95,7 @@ impl Config {
                 grace,
                 limits,
                 jail: jail?,
+                surroundings,
                 log,
             })
         })

@@ -7,14 +7,19 @@
 //!
 //! It opens by itself when the last reason is gone. It must never touch a job in hand.
 
+mod links;
 mod reason;
+pub mod room;
+mod storage;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
+pub use links::follow_links;
 pub use reason::Reason;
+pub use storage::Outages;
 
 /// Whether jobs may be taken. Clones are the same gate.
 #[derive(Debug, Clone)]
@@ -30,11 +35,16 @@ impl Default for Gate {
 impl Gate {
     /// Takes no job from now on, until each reason is gone. Logged once.
     pub fn close(&self, reason: Reason) {
+        self.close_saying(reason, "");
+    }
+
+    /// The same with words on what is behind it, which must be safe on a terminal and hold no secret.
+    pub fn close_saying(&self, reason: Reason, detail: &str) {
         if !self.0.send_if_modified(|reasons| reasons.insert(reason)) {
             return;
         }
         match reason.advice() {
-            Some(advice) => tracing::warn!(reason = reason.code(), "{advice}"),
+            Some(advice) => tracing::warn!(reason = reason.code(), detail, "{advice}"),
             None => tracing::debug!(reason = reason.code(), "no job is taken"),
         }
     }
@@ -61,6 +71,12 @@ impl Gate {
     pub async fn opened(&self) {
         // An error would mean that the gate is gone, and we hold it.
         let _ = self.0.subscribe().wait_for(BTreeSet::is_empty).await;
+    }
+
+    /// Ends when there is a reason to take no job, at once when there is one.
+    pub async fn closed(&self) {
+        // As above.
+        let _ = self.0.subscribe().wait_for(|reasons| !reasons.is_empty()).await;
     }
 
     /// What is against taking jobs, in the order of [`Reason::ALL`]; empty when nothing is.
