@@ -153,7 +153,7 @@ impl Admitted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disposition::{Class, classify};
+    use crate::disposition::{Class, case_of};
     use crate::sample::{Grant, SIGNATURE, job};
     use valet_protocol::Reason;
 
@@ -185,7 +185,8 @@ mod tests {
         let cause = judge(&message).map(|admitted| admitted.limits.wall).unwrap_err();
         assert!(!format!("{cause:?} {}", cause.detail()).contains(SIGNATURE), "{cause:?}");
         assert!(cause.advice().is_none_or(|advice| !advice.is_empty()));
-        classify(&cause)
+        let case = case_of(&cause);
+        (case.class(), case.reason().expect("every cause has a reason"))
     }
 
     fn hours(hours: i64) -> Timestamp {

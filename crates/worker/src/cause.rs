@@ -2,6 +2,7 @@
 //! It decides nothing; `disposition` does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use valet_blob::StorageError;
@@ -34,6 +35,35 @@ pub enum Cause {
     /// The message itself has ended.
     #[error("the job was of use until {0} only")]
     TooLate(Timestamp),
+    /// The broker took the message off a queue because its time was over.
+    #[error("the job waited on the broker for longer than its grants allow; it was of use until {0}")]
+    EndedInQueue(Timestamp),
+    /// The broker gave the job out for the last time, and no worker came to an end with it.
+    #[error("{}", lost(*.deliveries))]
+    WorkerLost {
+        /// How often it was given out, when the broker says so.
+        deliveries: Option<u64>,
+    },
+    /// The attempt as a whole took too long.
+    #[error("the attempt was ended after {} s in all, of which the codec may have {} s: transfers were slow", held.as_secs(), wall.as_secs())]
+    HeldTooLong {
+        /// How long it was held.
+        held: Duration,
+        /// What its codec may take.
+        wall: Duration,
+    },
+    /// The broker would take the job back before it can be done.
+    #[error(
+        "the job may run for {wall_seconds} s, but the broker takes a job back after {consumer_timeout_seconds} s"
+    )]
+    TimeoutTooShort {
+        /// The job's wall limit.
+        wall_seconds: u64,
+        /// The broker's limit.
+        consumer_timeout_seconds: u64,
+        /// What to change.
+        advice: String,
+    },
     /// The input has no bytes.
     #[error("the input has no bytes")]
     InputEmpty,
@@ -101,6 +131,13 @@ fn stranger(user: Option<&str>) -> String {
     }
 }
 
+fn lost(deliveries: Option<u64>) -> String {
+    match deliveries {
+        Some(times) => format!("the job was given out {times} times, and no worker came to an end with it"),
+        None => "the job was given out again and again, and no worker came to an end with it".to_owned(),
+    }
+}
+
 impl Cause {
     /// A failure of storage.
     #[must_use]
@@ -125,6 +162,7 @@ impl Cause {
             Self::OutputUnfit(failure) => Some(failure.advice().to_owned()),
             Self::Storage(error) => Some(error.advice()),
             Self::Scratch(error) => Some(error.advice().to_owned()),
+            Self::TimeoutTooShort { advice, .. } => Some(advice.clone()),
             _ => None,
         }
     }

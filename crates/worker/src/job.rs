@@ -1,27 +1,37 @@
 //! One attempt at one job, from a decoded message to a stored output. Reads as the procedure that it is.
 //! It settles nothing, and its being dropped at any point leaves no process and no file behind.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use tracing::Instrument as _;
 use valet_blob::{
-    Digests, EarlierAttempt, FetchOptions, Input, Metadata, Reader, ReaderOptions, StoreOutcome, StoreSpec,
-    hash_file, http,
+    Digests, EarlierAttempt, FetchOptions, Input, Metadata, Presence, Reader, ReaderOptions, StoreOutcome,
+    StoreSpec, hash_file, http,
 };
+use valet_grant::WriteGrant;
 use valet_jail::Output;
 use valet_preset::{MediaFacts, Work};
 use valet_protocol::{
-    Accepted, JobMessage, Progress, ReportData, Started, Stored, Success, Timings, WorkerName,
+    Accepted, JobMessage, PresetRef, Progress, ReportData, Started, Stored, Success, Timings, WorkerName,
 };
 
 use crate::admit::{Admitted, admit};
+use crate::cancels::Cancels;
 use crate::cause::Cause;
 use crate::config::JobLimits;
 use crate::door::{Door, DoorLimits, Source};
+use crate::gate::Outages;
+use crate::hold::Hold;
 use crate::media::{Made, Tools, Workshop};
+use crate::memo::{Key, Memo, Remembered};
+use crate::metrics::Metrics;
 use crate::progress::{FINALISING, PERCENT_MAX};
 use crate::reports::Reporter;
 use crate::scratch::{JobScratch, Scratch};
+use crate::telemetry::phase;
+use crate::terms::Terms;
 use crate::walls::Walls;
 
 /// What every job of this worker shares.
@@ -43,6 +53,14 @@ pub struct Worker {
     pub tools: Tools,
     /// What codecs run behind.
     pub walls: Walls,
+    /// What was stored lately.
+    pub memo: Memo,
+    /// Which jobs are cancelled.
+    pub cancels: Cancels,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// What storage did for jobs.
+    pub outages: Outages,
 }
 
 /// One hand-over of a job.
@@ -50,12 +68,23 @@ pub struct Worker {
 pub struct Attempt<'a> {
     /// The job.
     pub message: &'a JobMessage,
-    /// From 1.
+    /// Over all grants, from 1.
     pub number: u32,
+    /// The broker's stage, from 1.
+    pub stage: u32,
+    /// When it was taken.
+    pub taken: Instant,
+    /// On which terms the broker lends it.
+    pub terms: Terms,
     /// Whether an attempt before this one may have stored the output already.
     pub earlier: EarlierAttempt,
+    /// What it is remembered by once it is stored.
+    pub key: Key,
     /// Tells about it.
     pub reports: &'a Reporter,
+    /// Set once the output is being stored: from then on it is too late to cancel, since nobody could tell
+    /// whether it was.
+    pub storing: AtomicBool,
 }
 
 impl Worker {
@@ -66,46 +95,71 @@ impl Worker {
         self.publishers.is_empty() || user.is_some_and(expected)
     }
 
-    /// Does the job.
+    /// Does the job, in the time that it may be held.
     ///
     /// # Errors
     /// Why it did not succeed; nothing is stored then, or (a lost answer) nothing that is known to be.
     pub async fn perform(&self, attempt: &Attempt<'_>) -> Result<Success, Cause> {
-        let mut clock = Stopwatch::start(attempt.message.submitted_at);
-        let job = admit(attempt.message, &self.grants, &self.limits, Timestamp::now())?;
+        let clock = Stopwatch::start(attempt.message.submitted_at);
+        let job = phase("admit")
+            .in_scope(|| admit(attempt.message, &self.grants, &self.limits, Timestamp::now()))?;
+        attempt.require_fit(job.limits.wall)?;
         attempt.reports.tell(ReportData::Accepted(Accepted {})).await;
+        let hold = Hold::new(attempt.taken, job.limits.wall);
+        // On the heap: it is large, and many futures hold it.
+        let work = Box::pin(self.work(attempt, &job, &hold, clock));
+        hold.within(attempt.reports.while_beating(work)).await
+    }
 
-        let input = self.open(attempt, &job).await?;
-        let scratch = self.take_room(attempt, &job, input.bytes())?;
-        attempt.reports.tell(self.started(attempt, input.bytes())).await;
+    async fn work(
+        &self,
+        attempt: &Attempt<'_>,
+        job: &Admitted,
+        hold: &Hold,
+        mut clock: Stopwatch,
+    ) -> Result<Success, Cause> {
+        attempt.wait_for_turn().await;
+        if attempt.earlier == EarlierAttempt::Possible
+            && let Some(success) = self.find_stored(attempt.message, &job.output).await
+        {
+            return Ok(Success { timings: clock.end(), ..success });
+        }
+        let input = self.open(attempt, job).instrument(phase("open")).await?;
+        let scratch = self.take_room(attempt, job, input.bytes())?;
+        attempt.reports.tell(self.started(attempt, &input)).await;
 
         let output = Output::create(scratch.path()).map_err(Cause::ScratchFile)?;
-        let reader = Reader::new(input.clone(), reader_options(&job));
+        let reader = Reader::new(input.clone(), reader_options(hold));
         let door = open_door(&reader);
-        let workshop = self.workshop(&job, &scratch, &door);
+        let workshop = self.workshop(job, &scratch, &door);
         let made = if job.plan.work == Work::Copy {
             attempt.tell_phase("fetch", None).await;
-            let made = fetch(&job, &input, output).await?;
+            let made = fetch(job, &input, output, hold).instrument(phase("fetch")).await?;
             clock.times.fetch_ms = clock.lap();
             made
         } else {
-            let made = workshop.make(output, attempt.reports).await?;
+            let made = workshop.make(output, attempt.reports).instrument(phase("transcode")).await?;
             clock.times.codec_ms = clock.lap();
             made
         };
 
         attempt.tell_phase(FINALISING, Some(PERCENT_MAX)).await;
-        let facts = workshop.check(&made).await?;
-        let digests = hash_file(made.output.file().clone()).await.map_err(Cause::ScratchFile)?;
+        let checked = async {
+            let facts = workshop.check(&made).await?;
+            let digests = hash_file(made.output.file().clone()).await.map_err(Cause::ScratchFile)?;
+            Ok::<_, Cause>((facts, digests))
+        };
+        let (facts, digests) = checked.instrument(phase("check")).await?;
         clock.times.check_ms = clock.lap();
 
-        let spec = store_spec(attempt, &job, &input, &digests);
+        let spec = store_spec(attempt, job, &input, &digests, hold);
         let file = made.output.file().clone();
-        let stored =
-            valet_blob::store(&self.client, &job.output, file, &spec).await.map_err(Cause::storage)?;
+        attempt.storing.store(true, Ordering::Relaxed);
+        let stored = valet_blob::store(&self.client, &job.output, file, &spec).instrument(phase("store"));
+        let stored = stored.await.map_err(Cause::storage)?;
         clock.times.store_ms = clock.lap();
 
-        Ok(Success {
+        let success = Success {
             stored: outcome(stored.outcome),
             output: job.output.blob().to_string().into(),
             content_type: spec.content_type.into(),
@@ -117,7 +171,38 @@ impl Worker {
             timings: clock.end(),
             codec_version: self.walls.codec_version.as_str().into(),
             jail: Some(self.walls.codec.level.to_string().into()),
-        })
+        };
+        // Before anybody can take the job from us: the next delivery of it to this process is told the same.
+        self.memo.keep(attempt.key, Remembered { attempt: attempt.number, success: success.clone() });
+        Ok(success)
+    }
+
+    /// The success of a job whose output is in place already; none when it is not, or when nobody can tell. Only
+    /// to be asked of a job that an earlier attempt or delivery may have stored: else the blob is somebody else's.
+    pub async fn find_stored(&self, message: &JobMessage, output: &WriteGrant) -> Option<Success> {
+        let presence = valet_blob::probe_stored(&self.client, output, None).await;
+        tracing::debug!(?presence, "asked storage for the output of an earlier attempt");
+        (presence == Presence::Exists).then(|| self.found(message, output))
+    }
+
+    fn found(&self, message: &JobMessage, output: &WriteGrant) -> Success {
+        let PresetRef { name, version, params } = &message.preset;
+        let plan = valet_preset::resolve(name, *version, params).ok();
+        let own = plan.map_or("application/octet-stream", |plan| plan.info.content_type);
+        Success {
+            stored: Stored::Found,
+            output: output.blob().to_string().into(),
+            content_type: message.output.content_type.as_deref().unwrap_or(own).into(),
+            // The input was not looked at; it may be gone by now.
+            input_bytes: 0,
+            output_bytes: None,
+            sha256: None,
+            md5: None,
+            media: None,
+            timings: Timings::default(),
+            codec_version: self.walls.codec_version.as_str().into(),
+            jail: None,
+        }
     }
 
     /// Opens the input and refuses it by its size, before anything is reserved or fetched for it.
@@ -146,29 +231,39 @@ impl Worker {
         Workshop { tools: &self.tools, plan, directory, input, limits: limits.clone(), bounds: *bounds }
     }
 
-    fn started(&self, attempt: &Attempt<'_>, input_bytes: u64) -> ReportData {
+    fn started(&self, attempt: &Attempt<'_>, input: &Input) -> ReportData {
         let preset = &attempt.message.preset;
         let (name, version) = (preset.name.as_str().into(), preset.version);
         let jail = Some(self.walls.codec.level.to_string().into());
-        ReportData::Started(Started { preset: name, version, input_bytes, input_etag: None, jail })
+        let input_etag = Some(input.etag().into());
+        ReportData::Started(Started { preset: name, version, input_bytes: input.bytes(), input_etag, jail })
     }
 }
 
 impl Attempt<'_> {
+    /// Whether it can be done before the broker takes it back, as the topology is declared by now.
+    fn require_fit(&self, wall: Duration) -> Result<(), Cause> {
+        let consumer_timeout_seconds = self.terms.consumer_timeout.as_secs();
+        self.terms.require_fit(wall).map_err(|advice| Cause::TimeoutTooShort {
+            wall_seconds: wall.as_secs(),
+            consumer_timeout_seconds,
+            advice,
+        })
+    }
+
+    /// What failed together must not come back together.
+    async fn wait_for_turn(&self) {
+        tokio::time::sleep(self.terms.jitter(self.stage, fastrand::f64())).await;
+    }
+
     async fn tell_phase(&self, phase: &str, percent: Option<f64>) {
         let progress = Progress { phase: phase.into(), percent, ..Progress::default() };
         self.reports.tell_progress(progress).await;
     }
 }
 
-/// A transfer may take as long as the codec: whoever sizes the one has sized the other.
-fn transfer_deadline(wall: Duration) -> Timestamp {
-    let wall = SignedDuration::try_from(wall).unwrap_or(SignedDuration::MAX);
-    Timestamp::now().checked_add(wall).unwrap_or(Timestamp::MAX)
-}
-
-fn reader_options(job: &Admitted) -> ReaderOptions {
-    ReaderOptions { deadline: Some(transfer_deadline(job.limits.wall)), ..ReaderOptions::default() }
+fn reader_options(hold: &Hold) -> ReaderOptions {
+    ReaderOptions { deadline: Some(hold.transfers_until()), ..ReaderOptions::default() }
 }
 
 /// The one thing that the job's codecs may read.
@@ -177,17 +272,23 @@ fn open_door(reader: &Reader) -> Door {
 }
 
 /// The input itself as the output.
-async fn fetch(job: &Admitted, input: &Input, output: Output) -> Result<Made, Cause> {
+async fn fetch(job: &Admitted, input: &Input, output: Output, hold: &Hold) -> Result<Made, Cause> {
     let options = FetchOptions {
         bytes_max: job.input_bytes_max,
-        deadline: Some(transfer_deadline(job.limits.wall)),
+        deadline: Some(hold.transfers_until()),
         ..FetchOptions::default()
     };
     input.fetch(output.file().clone(), options).await.map_err(Cause::storage)?;
     Ok(Made::without_codec(output))
 }
 
-fn store_spec(attempt: &Attempt<'_>, job: &Admitted, input: &Input, digests: &Digests) -> StoreSpec {
+fn store_spec(
+    attempt: &Attempt<'_>,
+    job: &Admitted,
+    input: &Input,
+    digests: &Digests,
+    hold: &Hold,
+) -> StoreSpec {
     let info = job.plan.info;
     // A copy is what its input is, unless the sender knows better.
     let copied = if job.plan.work == Work::Copy { input.content_type() } else { None };
@@ -202,7 +303,7 @@ fn store_spec(attempt: &Attempt<'_>, job: &Admitted, input: &Input, digests: &Di
         },
         md5: digests.md5.clone(),
         earlier_attempt: attempt.earlier,
-        deadline: Some(transfer_deadline(job.limits.wall)),
+        deadline: Some(hold.transfers_until()),
     }
 }
 

@@ -5,19 +5,34 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use valet_blob::http;
-use valet_broker::{ConnectError, FeedOptions, Purpose, Session};
+use valet_broker::{ConnectError, FeedOptions, LogError, Purpose, Session};
+use valet_settings::EXIT_CONFIG;
 
+use crate::cancels::{self, Cancels};
 use crate::config::Config;
+use crate::eviction;
+use crate::gate::{Gate, Outages, Reason, follow_links, room};
+use crate::health::{self, Health, Links};
 use crate::job::Worker;
 use crate::logs::chain;
 use crate::media::Tools;
+use crate::memo::Memo;
+use crate::metrics::Metrics;
 use crate::scratch::Scratch;
 use crate::slot::Slot;
 use crate::stop::{Phase, Signals, Stop, stop};
+use crate::terms::Terms;
+use crate::undertaker::Undertaker;
 use crate::walls::Walls;
 
 /// Pause between two tries to reach the broker at start, on top of the broker crate's own.
 const CONNECT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long handing back may take once the worker must end.
+const END_PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// How long closing the connections may take then.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Why the worker ended, other than by being told to.
 #[derive(Debug, thiserror::Error)]
@@ -28,12 +43,28 @@ pub enum RunError {
     /// The process that makes jails is gone, and cannot be had again: its maker is walled in by now.
     #[error("the process that makes jails has ended")]
     Jailer,
+    /// Nobody can be told how the worker is.
+    #[error("cannot serve health and metrics")]
+    Health(#[source] std::io::Error),
     /// No HTTPS.
     #[error("cannot reach storage")]
     Client(#[source] http::ClientError),
     /// The broker refuses this worker.
     #[error("cannot start on the broker")]
     Connect(#[source] ConnectError),
+    /// The broker takes jobs back before they can be done.
+    #[error("worker.wall_seconds_max is {wall_seconds_max}, but the broker takes a job back after {} s", terms.consumer_timeout.as_secs())]
+    Timeout {
+        /// The longest that a job may run here.
+        wall_seconds_max: u32,
+        /// What the broker was declared to.
+        terms: Terms,
+        /// What to change.
+        advice: String,
+    },
+    /// Orders to cancel jobs cannot be read, and without them no job may be taken.
+    #[error("cannot read the orders to cancel jobs")]
+    Orders(#[source] LogError),
 }
 
 impl RunError {
@@ -41,52 +72,115 @@ impl RunError {
     #[must_use]
     pub fn advice(&self) -> String {
         match self {
-            Self::Signals(_) => "see what limits this process".to_owned(),
+            Self::Signals(_) | Self::Health(_) => "see what limits this process".to_owned(),
             Self::Jailer => {
                 "start the worker again; the log says what ended it, most often a lack of memory".to_owned()
             }
             Self::Client(cause) => cause.advice().to_owned(),
             Self::Connect(cause) => cause.advice(),
+            Self::Timeout { advice, .. } => advice.clone(),
+            Self::Orders(cause) => cause.advice().to_owned(),
         }
     }
 
-    /// The process's exit code: 69 the broker, 70 the rest.
+    /// The process's exit code: 64 the settings, 69 the broker, 70 the rest.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Connect(_) => 69,
-            Self::Signals(_) | Self::Client(_) | Self::Jailer => 70,
+            Self::Timeout { .. } => EXIT_CONFIG as u8,
+            Self::Connect(_) | Self::Orders(_) => 69,
+            Self::Signals(_) | Self::Health(_) | Self::Client(_) | Self::Jailer => 70,
         }
     }
 }
 
-/// Runs until told to stop.
+/// Runs until told to stop; tells on `listener` how it is.
 ///
 /// # Errors
 /// [`RunError`] when it cannot start.
-pub async fn run(config: Config, scratch: Scratch, walls: Walls) -> Result<(), RunError> {
+pub async fn run(
+    config: Config,
+    scratch: Scratch,
+    walls: Walls,
+    listener: Option<health::Listener>,
+) -> Result<(), RunError> {
     let signals = Signals::listen().map_err(RunError::Signals)?;
     let (stopper, stop) = stop();
     let grace = config.grace;
+    let gate = Gate::default();
+    let evicted = eviction::watch(&config, &gate, &stopper);
     tokio::spawn(async move { signals.drive(&stopper, grace).await });
 
     let jailer = walls.codec.jailer.clone();
-    let worker = Arc::new(set_up(&config, scratch, walls).map_err(RunError::Client)?);
+    let worker = Arc::new(set_up(&config, scratch, walls, &gate).map_err(RunError::Client)?);
+    let health = Health::new(gate.clone(), &worker, config.slots);
+    if let Some(listener) = listener {
+        listener.serve(health.clone()).map_err(RunError::Health)?;
+    }
     let Some(session) = connect(&config, &stop).await? else { return Ok(()) };
-    log_start(&config, &worker);
-
+    let terms = terms(&config, &session)?;
+    let following = cancels::follow(session.orders(), worker.cancels.clone());
+    health.link(Links { publish: session.publish_state(), consume: session.consume_state() });
+    tokio::spawn(follow_links(gate.clone(), session.publish_state(), session.consume_state()));
+    room::look(&gate, &worker.scratch);
+    tokio::spawn(room::follow_room(gate.clone(), worker.scratch.clone()));
+    tokio::spawn(worker.outages.clone().follow());
+    tokio::spawn(close_at_stop(gate.clone(), stop.clone()));
+    let lent = Lent { worker: &worker, session: &session, gate: &gate, health: &health, stop: &stop, terms };
     let ended = tokio::select! {
-        () = run_slots(&config, &worker, &session, &stop) => Ok(()),
-        // Its jobs go back to the queue as their slots are dropped.
+        () = lent.work(&config) => Ok(()),
+        // Their jobs go back to the queue as the slots are dropped.
         () = jailer.ended() => Err(RunError::Jailer),
+        error = following => Err(RunError::Orders(error)),
+        () = overdue(&stop) => Ok(()),
     };
-    session.close().await;
+    // Before the connections: the machine may go as soon as its jobs are done or handed back.
+    if let Some(announced) = evicted.and_then(|mut evicted| evicted.try_recv().ok()) {
+        announced.acknowledge().await;
+    }
+    close(&session, &stop).await;
     tracing::info!("ended");
     ended
 }
 
-fn set_up(config: &Config, scratch: Scratch, walls: Walls) -> Result<Worker, http::ClientError> {
+/// Whoever looks at the gate sees that the worker is about to stop.
+async fn close_at_stop(gate: Gate, stop: Stop) {
+    stop.reached(Phase::Draining).await;
+    gate.close(Reason::Draining);
+}
+
+/// The broker's terms, if the longest job fits into them.
+fn terms(config: &Config, session: &Session) -> Result<Terms, RunError> {
+    let numbers = session.numbers().cloned();
+    if numbers.is_none() {
+        let advice = "declare the topology with this version's `valet topology declare`";
+        tracing::warn!(advice, "the broker does not say how it was declared: taking RabbitMQ's own limits");
+    }
+    let terms = Terms::of(&numbers.unwrap_or_default());
+    let wall_seconds_max = config.limits.wall_seconds_max;
+    let fits = terms.require_fit(Duration::from_secs(wall_seconds_max.into()));
+    fits.map(|()| terms).map_err(|advice| RunError::Timeout { wall_seconds_max, terms, advice })
+}
+
+/// Ends some moments after the worker had to: what has not been handed back by then goes back with the connection.
+async fn overdue(stop: &Stop) {
+    stop.reached(Phase::Ending).await;
+    tokio::time::sleep(END_PATIENCE).await;
+    tracing::debug!("ending without the broker's answers");
+}
+
+async fn close(session: &Session, stop: &Stop) {
+    if stop.phase() < Phase::Ending {
+        return session.close().await;
+    }
+    // The broker may be why we end.
+    let _ = tokio::time::timeout(CLOSE_PATIENCE, session.close()).await;
+}
+
+fn set_up(config: &Config, scratch: Scratch, walls: Walls, gate: &Gate) -> Result<Worker, http::ClientError> {
     let client = http::Client::new(http::Egress::new(config.grants.hosts.clone()))?;
+    let outages = Outages::new(gate.clone(), client.clone());
+    let metrics = Metrics::new(walls.codec.level.to_string(), walls.codec_version.clone());
     let tools = Tools { codec: walls.codec.clone(), threads: threads(config.slots) };
     Ok(Worker {
         name: config.name.as_str().into(),
@@ -97,6 +191,10 @@ fn set_up(config: &Config, scratch: Scratch, walls: Walls) -> Result<Worker, htt
         scratch,
         tools,
         walls,
+        memo: Memo::default(),
+        cancels: Cancels::default(),
+        metrics,
+        outages,
     })
 }
 
@@ -150,21 +248,80 @@ fn log_start(config: &Config, worker: &Worker) {
     );
 }
 
-/// Runs all slots to their end. One that panics is started anew: its job goes back by itself, and a message that
-/// does it each time ends at the broker's delivery limit.
-async fn run_slots(config: &Config, worker: &Arc<Worker>, session: &Session, stop: &Stop) {
-    let publisher = session.publisher();
-    let mut slots = JoinSet::new();
-    let start = |slots: &mut JoinSet<()>| {
-        let slot = Slot { worker: worker.clone(), publisher: publisher.clone(), stop: stop.clone() };
-        slots.spawn(slot.run(session.feed(FeedOptions::new(config.name.as_str()))));
-    };
-    (0..config.slots).for_each(|_| start(&mut slots));
-    while let Some(ended) = slots.join_next().await {
-        if ended.is_err() && stop.phase() == Phase::Running {
-            tracing::error!("a slot failed from within and is started anew; please report the lines above");
-            start(&mut slots);
+/// What jobs are done with.
+#[derive(Clone, Copy)]
+struct Lent<'a> {
+    worker: &'a Arc<Worker>,
+    session: &'a Session,
+    gate: &'a Gate,
+    health: &'a Health,
+    stop: &'a Stop,
+    terms: Terms,
+}
+
+impl Lent<'_> {
+    /// Takes jobs, and files what the broker ended, until told to stop.
+    async fn work(self, config: &Config) {
+        let caught_up = self.worker.cancels.caught_up();
+        tokio::select! {
+            () = self.stop.reached(Phase::Draining) => return,
+            // A job that is cancelled already must not be begun.
+            () = caught_up => self.gate.open(Reason::Starting),
+        }
+        log_start(config, self.worker);
+        tokio::join!(self.run_slots(config), self.file_ended(config));
+        self.session.publisher().flush().await;
+    }
+
+    /// Runs all slots to their end. One that panics is started anew: its job goes back by itself, and a message that
+    /// does it each time ends at the broker's delivery limit.
+    async fn run_slots(self, config: &Config) {
+        let mut slots = JoinSet::new();
+        let start = |slots: &mut JoinSet<()>| {
+            let slot = Slot {
+                worker: self.worker.clone(),
+                publisher: self.session.publisher(),
+                gate: self.gate.clone(),
+                stop: self.stop.clone(),
+                terms: self.terms,
+            };
+            let feed = self.session.feed(FeedOptions::new(config.name.as_str()));
+            let alive = self.health.slot();
+            slots.spawn(async move {
+                let _alive = alive;
+                slot.run(feed).await;
+            });
+        };
+        (0..config.slots).for_each(|_| start(&mut slots));
+        while let Some(ended) = slots.join_next().await {
+            if ended.is_err() && self.stop.phase() == Phase::Running {
+                tracing::error!(
+                    "a slot failed from within and is started anew; please report the lines above"
+                );
+                start(&mut slots);
+            }
         }
     }
-    publisher.flush().await;
+
+    async fn file_ended(self, config: &Config) {
+        while self.stop.phase() == Phase::Running {
+            let undertaker = Undertaker {
+                worker: self.worker.clone(),
+                publisher: self.session.publisher(),
+                stop: self.stop.clone(),
+                terms: self.terms,
+            };
+            let feed = self.session.ended_feed(config.name.as_str());
+            if JoinSet::from_iter([undertaker.run(feed)])
+                .join_next()
+                .await
+                .is_some_and(|ended| ended.is_err())
+            {
+                tracing::error!(
+                    "the undertaker failed from within and is started anew; please report the lines above"
+                );
+                tokio::time::sleep(CONNECT_INTERVAL).await;
+            }
+        }
+    }
 }

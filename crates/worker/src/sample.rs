@@ -48,3 +48,20 @@ pub(crate) fn job(now: Timestamp) -> JobMessage {
         attempts_before: 0,
     }
 }
+
+/// A success with no facts.
+pub(crate) fn success() -> valet_protocol::Success {
+    valet_protocol::Success {
+        stored: valet_protocol::Stored::Created,
+        output: "acct/out/a.jpg".into(),
+        content_type: "image/jpeg".into(),
+        input_bytes: 1,
+        output_bytes: Some(1),
+        sha256: None,
+        md5: None,
+        media: None,
+        timings: valet_protocol::Timings::default(),
+        codec_version: "7".into(),
+        jail: None,
+    }
+}

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
-use valet_broker::events::{EventLog, LogItem, Start};
+use valet_broker::Start;
+use valet_broker::events::{EventLog, LogItem};
 use valet_broker::management::{Existing, Login, LoginNames, Management};
 use valet_broker::topology::{Role, Topology, TopologyOptions, names};
 use valet_broker::{BrokerConfig, Outgoing, Password, Purpose, Session, TlsConfig};

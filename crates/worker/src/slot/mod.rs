@@ -1,0 +1,135 @@
+//! One slot: takes one delivery at a time, has it done, and brings it to its end.
+
+mod hand;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tracing::{Instrument as _, Span, info_span};
+use valet_broker::{Delivery, Feed, Publisher};
+use valet_protocol::{JobMessage, Lane, salvage_id};
+
+use crate::cause::Cause;
+use crate::codec::escape;
+use crate::conclude::Conclusion;
+use crate::disposition::{End, Standing};
+use crate::gate::Gate;
+use crate::job::Worker;
+use crate::reports::{Reporter, Turn};
+use crate::stop::{Phase, Stop};
+use crate::telemetry;
+use crate::terms::Terms;
+
+/// A slot's share of the worker.
+#[derive(Debug, Clone)]
+pub struct Slot {
+    /// What all slots share.
+    pub worker: Arc<Worker>,
+    /// Where reports go.
+    pub publisher: Publisher,
+    /// Whether jobs may be taken.
+    pub gate: Gate,
+    /// When to stop.
+    pub stop: Stop,
+    /// On which terms the broker lends jobs.
+    pub terms: Terms,
+}
+
+impl Slot {
+    /// Takes jobs until told to stop.
+    pub async fn run(self, mut feed: Feed) {
+        while let Some(delivery) = self.next(&mut feed).await {
+            self.handle(delivery).await;
+        }
+        feed.close().await;
+    }
+
+    /// The next job, as long as jobs are taken and there is room for one.
+    async fn next(&self, feed: &mut Feed) -> Option<Delivery> {
+        let taken = async {
+            self.gate.opened().await;
+            feed.next().await
+        };
+        tokio::select! {
+            biased;
+            () = self.stop.reached(Phase::Draining) => None,
+            delivery = taken => delivery,
+        }
+    }
+
+    async fn handle(&self, delivery: Delivery) {
+        let taken = Instant::now();
+        // Before a byte of it is read: the broker has proven who published it, the message proves nothing.
+        if !self.worker.takes_from(delivery.user_id()) {
+            let user = delivery.user_id().map(escape);
+            return self.refuse(delivery, Cause::Stranger(user)).await;
+        }
+        match JobMessage::decode(delivery.body()) {
+            Ok(message) => {
+                let turn = turn(&delivery, &message);
+                let span = job_span(&turn);
+                telemetry::go_on(&span, &delivery);
+                self.handle_job(delivery, &message, turn, taken).instrument(span).await;
+            }
+            Err(error) => self.refuse(delivery, Cause::Message(error)).await,
+        }
+    }
+
+    async fn handle_job(&self, delivery: Delivery, message: &JobMessage, turn: Turn, taken: Instant) {
+        tracing::info!(preset = message.preset.name, redelivery = turn.redelivery, "took a job");
+        let standing = standing(&delivery, message, &self.terms);
+        let reports = self.reporter(turn);
+        let _in_hand = self.worker.metrics.take(standing.stage, delivery.redelivered());
+        let end = self.attend(&delivery, message, &reports, taken).await;
+        self.conclusion(&standing, Some(message)).conclude(delivery, Some(&reports), end).await;
+    }
+
+    /// A message that is no job: a dead letter, and a report if it still says whose.
+    async fn refuse(&self, delivery: Delivery, cause: Cause) {
+        let id = salvage_id(delivery.body()).or_else(|| delivery.message_id()?.parse().ok());
+        let attempt = delivery.stage().number();
+        let turn = id.map(|job| Turn { job, lane: Lane::default(), attempt, redelivery: 0 });
+        let span = match &turn {
+            Some(turn) => job_span(turn),
+            None => info_span!("delivery", message_id = delivery.message_id().map(escape), attempt),
+        };
+        let reports = turn.map(|turn| self.reporter(turn));
+        let standing =
+            Standing { attempt, stage: attempt, remints: 0, delays_seconds: self.terms.delays_seconds };
+        let conclusion = self.conclusion(&standing, None);
+        conclusion.conclude(delivery, reports.as_ref(), End::Failed(cause)).instrument(span).await;
+    }
+
+    fn conclusion<'a>(&'a self, standing: &'a Standing, job: Option<&'a JobMessage>) -> Conclusion<'a> {
+        Conclusion { stop: &self.stop, standing, worker: &self.worker, job }
+    }
+
+    fn reporter(&self, turn: Turn) -> Reporter {
+        Reporter::new(self.publisher.clone(), self.worker.name.clone(), turn)
+    }
+}
+
+/// Who this hand-over is: the attempts under earlier grants, and the stage that the broker's queue tells.
+#[must_use]
+pub fn turn(delivery: &Delivery, message: &JobMessage) -> Turn {
+    let attempt = message.attempts_before.saturating_add(delivery.stage().number());
+    // Without a count of the broker's own, once is what is known.
+    let times = delivery.delivery_count().max(u64::from(delivery.redelivered()));
+    let redelivery = u32::try_from(times).unwrap_or(u32::MAX);
+    Turn { job: message.id, lane: message.lane.clone(), attempt, redelivery }
+}
+
+/// Where a job stands that ends now.
+#[must_use]
+pub fn standing(delivery: &Delivery, message: &JobMessage, terms: &Terms) -> Standing {
+    let stage = delivery.stage().number();
+    let attempt = message.attempts_before.saturating_add(stage);
+    Standing { attempt, stage, remints: message.remints, delays_seconds: terms.delays_seconds }
+}
+
+/// The span that everything about a job is logged in.
+#[must_use]
+pub fn job_span(turn: &Turn) -> Span {
+    let Turn { job, lane, attempt, .. } = turn;
+    info_span!(target: telemetry::JOB_TARGET, "job", job.id = %job, %lane, attempt)
+}
