@@ -4,6 +4,7 @@
 use valet_broker::DeadLetter;
 use valet_mint::Signer;
 use valet_protocol::{CancelOrder, ETag, Expired, JobId, JobMessage, Reason, ReportData};
+use valet_status::{JobRecord, State};
 
 use crate::batch::JobPlan;
 use crate::replay::{ReplayError, plan_anew};
@@ -21,6 +22,22 @@ pub struct History {
     pub remints_left: Option<u32>,
     /// The newest order to cancel it.
     pub order: Option<CancelOrder>,
+}
+
+impl History {
+    /// What the job's record tells; no order, which the store does not hold.
+    pub fn of(record: &JobRecord) -> Self {
+        // Each mint but the first was due to an end like the one of the letter in hand.
+        let ends = record.ends.iter().filter(|end| end.state == State::Reminting);
+        let is_under_way = record.reminted_at.is_some() && !record.state.is_final();
+        Self {
+            seen: record.input_etag.as_deref().and_then(|etag| etag.parse().ok()),
+            has_succeeded: record.state == State::Succeeded,
+            remints: u32::try_from(ends.count()).unwrap_or(u32::MAX).saturating_sub(1),
+            remints_left: record.remints_left.filter(|_| is_under_way),
+            order: None,
+        }
+    }
 }
 
 /// What is to be done.

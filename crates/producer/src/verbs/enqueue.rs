@@ -8,6 +8,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use valet_broker::Session;
 use valet_protocol::JobId;
+use valet_protocol::limits::ATTEMPTS_BEFORE_MAX;
+use valet_status::State;
 
 use super::options::What;
 use super::text;
@@ -16,6 +18,7 @@ use crate::config::{Config, Needs};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::follow::Ledger;
 use crate::hold::HoldLimit;
 use crate::manifest::Manifest;
 use crate::output::human_bytes;
@@ -37,6 +40,9 @@ pub(super) struct Planned {
 /// How many jobs have which wall limit in seconds, and the input of the first of each.
 type Walls = BTreeMap<u32, (u64, String)>;
 
+/// Jobs that are looked up in the status store at once.
+const LOOK_UP_MAX: usize = 500;
+
 /// Wall limits that are told one by one when they do not fit.
 const WALLS_TOLD_MAX: usize = 5;
 
@@ -48,6 +54,9 @@ struct Enqueued<'a> {
     output: &'a str,
     preset: &'a str,
     version: u32,
+    /// Where a job stands that was not enqueued again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<State>,
 }
 
 /// Plans what the options ask for.
@@ -108,11 +117,7 @@ impl Intake {
             self.ids.push(plan.id);
         }
         self.walls.entry(plan.wall_seconds).or_insert_with(|| (0, plan.input.to_string())).0 += 1;
-        self.spool.push(plan).map_err(|error| {
-            Failure::new(Exit::Unavailable, "cannot keep the checked jobs in a temporary file")
-                .because(error)
-                .advise("check the free space of the temporary folder (TMPDIR)")
-        })
+        self.spool.push(plan).map_err(unspooled)
     }
 
     /// Tells a bad line at once: there may be thousands, and memory must not grow with them.
@@ -191,7 +196,7 @@ impl Intake {
         if bad > 0 {
             tracing::warn!(skipped = bad, enqueued = good, "bad jobs were skipped");
         }
-        let batch = self.spool.finish().map_err(|error| Failure::from_error(Exit::Unavailable, &error))?;
+        let batch = self.spool.finish().map_err(unspooled)?;
         Ok(Planned { config, minter, batch, ids: self.ids, walls: self.walls })
     }
 }
@@ -238,6 +243,68 @@ pub(super) fn check_walls(planned: &Planned, limit: &HoldLimit) -> Outcome {
             _ => format!("{input} and {} more have a wall limit of {wall} s", count - 1),
         })
     }))
+}
+
+/// Leaves out what was submitted before and is queued, running or done, unless `is_again`. What has failed for good
+/// is submitted anew, and its attempts are counted on.
+pub(super) async fn leave_out_known(
+    context: &mut Context,
+    planned: Planned,
+    ledger: &Ledger,
+    is_again: bool,
+    tell: Tell,
+) -> Outcome<Planned> {
+    let total = planned.batch.jobs();
+    let mut spool = Spool::default();
+    let mut plans = planned.batch.into_plans();
+    loop {
+        let chunk: Vec<JobPlan> =
+            plans.by_ref().take(LOOK_UP_MAX).collect::<Result<_, _>>().map_err(unreadable)?;
+        if chunk.is_empty() {
+            break;
+        }
+        let ids: Vec<JobId> = chunk.iter().map(|plan| plan.id).collect();
+        for (mut plan, record) in chunk.into_iter().zip(ledger.states(&ids).await?) {
+            match Some(record.state).filter(|state| !is_again && is_under_way(*state)) {
+                Some(_) if tell == Tell::Nothing => {}
+                Some(state) => {
+                    let told = Enqueued { left_out: Some(state), ..Enqueued::of(&plan) };
+                    context.out.value(&told, Enqueued::text)?;
+                }
+                None => {
+                    plan.attempts_before = record.attempt.unwrap_or_default().min(ATTEMPTS_BEFORE_MAX);
+                    spool.push(&plan).map_err(unspooled)?;
+                }
+            }
+        }
+    }
+    let enqueued = spool.jobs();
+    if enqueued < total {
+        tracing::warn!(
+            left_out = total - enqueued,
+            enqueued,
+            "jobs that were submitted before are queued, running or done, and were left out (--again enqueues them)"
+        );
+    }
+    Ok(Planned { batch: spool.finish().map_err(unspooled)?, ..planned })
+}
+
+/// Whether enqueuing the job once more would do work twice.
+fn is_under_way(state: State) -> bool {
+    match state {
+        State::Queued | State::Running | State::Retrying | State::Reminting | State::Succeeded => true,
+        State::Unseen | State::Failed | State::Expired | State::Dead | State::Cancelled => false,
+    }
+}
+
+fn unreadable(error: std::io::Error) -> Failure {
+    crate::submit::SubmitError::Spool(error).into()
+}
+
+fn unspooled(error: std::io::Error) -> Failure {
+    Failure::new(Exit::Unavailable, "cannot keep the checked jobs in a temporary file")
+        .because(error)
+        .advise("check the free space of the temporary folder (TMPDIR)")
 }
 
 /// Sends everything over the session. Prints each job when the broker has it, if `tell` says so.
@@ -287,10 +354,15 @@ impl<'a> Enqueued<'a> {
             output: plan.output.as_str(),
             preset: &plan.preset,
             version: plan.version,
+            left_out: None,
         }
     }
 
     fn text(&self) -> String {
-        format!("{}  {} -> {}", self.id, crate::output::safe(self.input), crate::output::safe(self.output))
+        let (input, output) = (crate::output::safe(self.input), crate::output::safe(self.output));
+        match self.left_out {
+            None => format!("{}  {input} -> {output}", self.id),
+            Some(state) => format!("{}  {input} -> {output}  left out: {state}", self.id),
+        }
     }
 }

@@ -40,8 +40,11 @@ verbs! {
     Wait in wait;
     Status in status;
     List in list;
+    Collect in collect;
     Events in events;
+    Cancel in cancel;
     Retry in retry;
+    Reminter in reminter;
     Grant in grant;
     Preset in preset;
     Dead in dead;

@@ -120,7 +120,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "not a duration: write 90s, 30m or 1h30m".to_owned())
 }
 
-fn pairs(option: &str, texts: &[String]) -> Outcome<Vec<(String, String)>> {
+pub(super) fn pairs(option: &str, texts: &[String]) -> Outcome<Vec<(String, String)>> {
     let pair = |text: &String| match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err(Failure::new(Exit::Usage, format!("{option} {text:?} is not NAME=VALUE"))

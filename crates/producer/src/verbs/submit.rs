@@ -1,16 +1,13 @@
 //! `valet submit`: enqueue jobs.
 
 use clap::Args;
-use jiff::Timestamp;
-use valet_broker::EventLog;
-use valet_protocol::JobId;
 
-use super::enqueue::{self, Planned, Tell};
+use super::ending;
+use super::enqueue::{self, Tell};
 use super::options::{Patience, What};
-use super::{ending, ids};
 use crate::context::Context;
 use crate::failure::Outcome;
-use crate::follow::{Change, Watch};
+use crate::follow::{Feed, Ledger, Watch};
 use crate::hold::HoldLimit;
 use crate::verify::Verifier;
 
@@ -62,7 +59,8 @@ Limits (of --limit, limits, limit.NAME) narrow what the worker allows; beyond on
 
 Job ids are UUIDv7. With --idempotency-key their time is zero, and the rest is a hash of the key
 and of input, output, preset and parameters as written: the same line under the same key is the
-same job. Its outputs are created once and never overwritten, so enqueuing it twice is harmless.";
+same job. What is queued, running or done under its id is left out, and listed; what has failed for good is
+enqueued anew. --again enqueues all; outputs are created once and never overwritten all the same.";
 
 impl Options {
     pub(crate) async fn run(self, context: Context) -> Outcome {
@@ -80,6 +78,14 @@ async fn submit(mut context: Context, what: What) -> Outcome {
     }
     let session = planned.config.session().await?;
     enqueue::check_walls(&planned, &HoldLimit::of(&session))?;
+    let planned = match what.idempotency_key {
+        Some(_) => {
+            let ledger = Ledger::open(&planned.config).await?;
+            ledger.sync(&session).await?;
+            enqueue::leave_out_known(&mut context, planned, &ledger, what.again, Tell::EachJob).await?
+        }
+        None => planned,
+    };
     let sent = enqueue::send(&mut context, planned, session.clone(), Tell::EachJob).await;
     session.close().await;
     sent
@@ -87,7 +93,6 @@ async fn submit(mut context: Context, what: What) -> Outcome {
 
 /// Submits, then waits for the ends of all jobs: what `valet run` is.
 pub(super) async fn submit_and_wait(mut context: Context, what: What, patience: Patience) -> Outcome {
-    let begun = Timestamp::now();
     let mut planned = enqueue::plan(&context, &what, true).await?;
     if what.dry_run {
         return enqueue::show(&mut context, planned);
@@ -96,29 +101,18 @@ pub(super) async fn submit_and_wait(mut context: Context, what: What, patience: 
     enqueue::check_walls(&planned, &HoldLimit::of(&session))?;
     let verifier = Verifier::new(planned.minter.clone())?;
     let job_ids = std::mem::take(&mut planned.ids);
-    let repeated = what.idempotency_key.is_some();
-    let past = if repeated { Some(read_past(&session, &job_ids).await?) } else { None };
-    send_all(&mut context, planned, &session).await?;
-    let watch = match past {
-        Some(mut watch) => {
-            // What failed before was enqueued anew just now: its old end does not count.
-            job_ids.iter().for_each(|id| watch.add(*id));
-            watch
+    let ledger = Ledger::open(&planned.config).await?;
+    // Opened first: what a job came to before it is enqueued anew does not count.
+    let mut watch = Watch::resume(Feed::open(&ledger, &session).await?, &job_ids).await?;
+    let planned = match what.idempotency_key {
+        Some(_) => {
+            enqueue::leave_out_known(&mut context, planned, &ledger, what.again, Tell::Nothing).await?
         }
-        None => Watch::new(EventLog::replay(&session, ids::since(begun)), job_ids),
+        None => planned,
     };
+    enqueue::send(&mut context, planned, session.clone(), Tell::Nothing).await?;
+    job_ids.iter().for_each(|id| watch.add(*id));
     let ended = ending::wait(&mut context, watch, Some(verifier), patience.timeout).await;
     session.close().await;
     ended
-}
-
-async fn send_all(context: &mut Context, planned: Planned, session: &valet_broker::Session) -> Outcome {
-    enqueue::send(context, planned, session.clone(), Tell::Nothing).await
-}
-
-/// Reads where repeated jobs stand before they are enqueued again.
-async fn read_past(session: &valet_broker::Session, job_ids: &[JobId]) -> Outcome<Watch> {
-    let mut watch = Watch::new(EventLog::replay(session, ids::start(job_ids)), job_ids.iter().copied());
-    while !matches!(ending::next_or_fail(&mut watch).await?, Change::CaughtUp) {}
-    Ok(watch)
 }

@@ -138,6 +138,6 @@ async fn open(session: &Session, queue: DeadQueue) -> Outcome<DeadLetters> {
     DeadLetters::open(session, queue).await.map_err(|error| dead_failure(&error))
 }
 
-fn dead_failure(error: &DeadError) -> Failure {
+pub(super) fn dead_failure(error: &DeadError) -> Failure {
     Failure::from_error(Exit::Unavailable, error).advise(error.advice())
 }
