@@ -1,8 +1,12 @@
-//! What became of jobs, from the log of reports: no store of its own. A job's reports are folded into one
-//! [`JobState`]; [`Watch`] follows the states of the jobs that one run is about.
+//! What became of jobs. A [`Ledger`] is the status store and the log of reports that it is fed from; a [`Feed`]
+//! reads the log on into the store; a [`Watch`] follows the jobs that one run is about.
 
-mod state;
+mod feed;
+mod ledger;
+mod place;
 mod watch;
 
-pub use state::{JobState, Phase, StoredOutput};
+pub use feed::Feed;
+pub use ledger::{Ledger, store_failure};
+pub use valet_status::{JobRecord as JobState, State as Phase, StoredOutput};
 pub use watch::{Change, Watch};

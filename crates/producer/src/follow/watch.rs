@@ -4,17 +4,31 @@
 
 use std::collections::HashMap;
 
-use valet_broker::{EventLog, EventsError, LogItem};
+use jiff::Timestamp;
+use valet_broker::{EventLog, LogItem};
 use valet_protocol::JobId;
+use valet_status::Sight;
 
-use super::state::JobState;
+use super::feed::Feed;
+use super::ledger::store_failure;
+use super::{JobState, Phase};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
 
 /// The jobs of one run.
 pub struct Watch {
-    log: EventLog,
+    source: Source,
     jobs: HashMap<JobId, JobState>,
     open: usize,
     caught_up: bool,
+}
+
+/// Where reports come from.
+enum Source {
+    /// The log alone.
+    Log(EventLog),
+    /// The log, on its way into the store.
+    Feed(Box<Feed>),
 }
 
 /// What a report changed.
@@ -33,7 +47,48 @@ impl Watch {
     pub fn new(log: EventLog, ids: impl IntoIterator<Item = JobId>) -> Self {
         let jobs: HashMap<_, _> = ids.into_iter().map(|id| (id, JobState::unseen(id))).collect();
         let open = jobs.len();
-        Self { log, jobs, open, caught_up: false }
+        Self { source: Source::Log(log), jobs, open, caught_up: false }
+    }
+
+    /// Watches `ids` from where the store has them; brings the store up to date first.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or the store cannot be used.
+    pub async fn resume(mut feed: Feed, ids: &[JobId]) -> Outcome<Self> {
+        feed.catch_up().await?;
+        let states = feed.ledger().states(ids).await?;
+        let open = states.iter().filter(|state| !state.state.is_final()).count();
+        let jobs = states.into_iter().map(|state| (state.id, state)).collect();
+        Ok(Self { source: Source::Feed(Box::new(feed)), jobs, open, caught_up: true })
+    }
+
+    /// Takes in what storage said of a job's output, here and in the store.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn judge(&mut self, state: &mut JobState, sight: &Sight) -> Outcome {
+        let now = Timestamp::now();
+        state.judge(sight, now);
+        if let Some(job) = self.jobs.get_mut(&state.id) {
+            job.judge(sight, now);
+        }
+        if let Source::Feed(feed) = &mut self.source {
+            feed.flush().await?;
+            let judged = feed.ledger().store().judge(state.id, sight, now).await;
+            judged.map_err(|error| store_failure(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Writes to the store what was read and is not written yet.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn finish(&mut self) -> Outcome {
+        match &mut self.source {
+            Source::Feed(feed) => feed.flush().await,
+            Source::Log(_) => Ok(()),
+        }
     }
 
     /// Adds a job, or asks for a watched one's end anew unless it has succeeded: it was submitted again.
@@ -42,7 +97,7 @@ impl Watch {
             self.open += 1;
             JobState::unseen(id)
         });
-        if self.caught_up && state.state.is_final() && state.state != super::Phase::Succeeded {
+        if self.caught_up && state.state.is_final() && state.state != Phase::Succeeded {
             *state = JobState::unseen(id);
             self.open += 1;
         }
@@ -60,7 +115,7 @@ impl Watch {
 
     /// Jobs that a worker has.
     pub fn running(&self) -> impl Iterator<Item = &JobState> {
-        self.jobs.values().filter(|state| state.state == super::Phase::Running)
+        self.jobs.values().filter(|state| state.state == Phase::Running)
     }
 
     /// All states, for a summary.
@@ -76,10 +131,17 @@ impl Watch {
     /// The next change of a watched job; waits for ever. Cancel-safe.
     ///
     /// # Errors
-    /// When the log cannot be read.
-    pub async fn next(&mut self) -> Result<Change, EventsError> {
+    /// When the log cannot be read, or the store cannot be written.
+    pub async fn next(&mut self) -> Outcome<Change> {
         loop {
-            let change = match self.log.next().await? {
+            let item = match &mut self.source {
+                Source::Log(log) => log
+                    .next()
+                    .await
+                    .map_err(|error| Failure::from_error(Exit::Unavailable, &error).advise(error.advice()))?,
+                Source::Feed(feed) => feed.next().await?,
+            };
+            let change = match item {
                 LogItem::Report { report, .. } => self.take(&report),
                 LogItem::CaughtUp => Some(self.catch_up()),
                 LogItem::Malformed { offset, problem } => {
@@ -102,8 +164,8 @@ impl Watch {
     fn take(&mut self, report: &valet_protocol::Report) -> Option<Change> {
         let state = self.jobs.get_mut(&report.job)?;
         let was_final = state.state.is_final();
-        state.apply(report);
-        if !self.caught_up || was_final {
+        let is_news = state.apply(report);
+        if !self.caught_up || was_final || !is_news {
             return None;
         }
         let snapshot = Box::new(state.clone());

@@ -8,7 +8,7 @@ use super::text;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::follow::{Change, JobState, Phase, Watch};
+use crate::follow::{Change, JobState, Watch};
 use crate::progress::Progress;
 use crate::verify::Verifier;
 
@@ -24,25 +24,22 @@ pub(super) async fn wait(
         Ending { progress: Progress::new(!context.globals.no_progress), verifier, ended: 0, bad: 0 };
     end.progress.phase("done", total as u64);
     // A watch that was caught up before has told its past already; only open jobs are waited for.
-    let past: Vec<JobState> = watch.ended().filter(|_| watch.is_caught_up()).cloned().collect();
-    for state in past {
-        end.tell(context, state).await?;
+    if watch.is_caught_up() {
+        end.tell_past(context, &mut watch).await?;
     }
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
     while !watch.is_caught_up() || watch.open() > 0 {
         match next(&mut watch, deadline).await? {
             Some(Change::Moved(state)) => end.progress.moved(&state),
-            Some(Change::Ended(state)) => end.tell(context, *state).await?,
-            Some(Change::CaughtUp) => {
-                let past: Vec<JobState> = watch.ended().cloned().collect();
-                for state in past {
-                    end.tell(context, state).await?;
-                }
-                watch.running().for_each(|state| end.progress.moved(state));
+            Some(Change::Ended(state)) => end.tell(context, &mut watch, *state).await?,
+            Some(Change::CaughtUp) => end.tell_past(context, &mut watch).await?,
+            None => {
+                watch.finish().await?;
+                return timed_out(context, &watch, timeout);
             }
-            None => return timed_out(context, &watch, timeout),
         }
     }
+    watch.finish().await?;
     match end.bad {
         0 => Ok(()),
         bad if total > 1 => {
@@ -54,7 +51,7 @@ pub(super) async fn wait(
 
 /// The next change, without a limit of time.
 pub(super) async fn next_or_fail(watch: &mut Watch) -> Outcome<Change> {
-    watch.next().await.map_err(|error| log_failure(&error))
+    watch.next().await
 }
 
 /// The log of reports cannot be read.
@@ -88,11 +85,20 @@ struct Ending {
 }
 
 impl Ending {
-    async fn tell(&mut self, context: &mut Context, mut state: JobState) -> Outcome {
-        self.verify(&mut state).await;
+    /// Tells the ends of the past, and shows what runs.
+    async fn tell_past(&mut self, context: &mut Context, watch: &mut Watch) -> Outcome {
+        let past: Vec<JobState> = watch.ended().cloned().collect();
+        for state in past {
+            self.tell(context, watch, state).await?;
+        }
+        watch.running().for_each(|state| self.progress.moved(state));
+        Ok(())
+    }
+
+    async fn tell(&mut self, context: &mut Context, watch: &mut Watch, mut state: JobState) -> Outcome {
+        self.verify(watch, &mut state).await?;
         self.ended += 1;
-        let is_own = state.output.as_ref().is_none_or(|output| output.verified != Some(false));
-        self.bad += u64::from(state.state != Phase::Succeeded || !is_own);
+        self.bad += u64::from(!state.is_done());
         self.progress.ended(&state);
         self.progress.at(self.ended);
         self.progress.aside(|| {
@@ -101,16 +107,14 @@ impl Ending {
         })
     }
 
-    /// An output whose write was not confirmed is compared with the report before it counts.
-    async fn verify(&self, state: &mut JobState) {
-        let (Some(verifier), Some(output)) = (&self.verifier, state.output.clone()) else { return };
-        if output.stored == valet_protocol::Stored::Created {
-            return;
-        }
-        match verifier.is_as_reported(state, &output).await {
-            Ok(verified) => state.output = Some(crate::follow::StoredOutput { verified, ..output }),
+    /// Storage is asked before an output counts, once for each job.
+    async fn verify(&self, watch: &mut Watch, state: &mut JobState) -> Outcome {
+        let (Some(verifier), Some(output)) = (&self.verifier, state.to_verify()) else { return Ok(()) };
+        match verifier.look(&output.blob).await {
+            Ok(sight) => watch.judge(state, &sight).await,
             Err(error) => {
-                tracing::warn!(job.id = %state.id, error = %error, "the output could not be verified")
+                tracing::warn!(job.id = %state.id, error = %error, "the output could not be verified");
+                Ok(())
             }
         }
     }

@@ -72,16 +72,21 @@ pub(super) fn begin(since: Option<&str>) -> Outcome<(Start, Option<Timestamp>)> 
     if text == "first" {
         return Ok((Start::First, None));
     }
+    let time = moment("--since", text)?;
+    Ok((ids::since(time), Some(time)))
+}
+
+/// A time, or so long ago.
+pub(super) fn moment(option: &str, text: &str) -> Outcome<Timestamp> {
     let time = match (text.parse::<Timestamp>(), options::duration(text)) {
         (Ok(time), _) => Some(time),
         (Err(_), Ok(back)) => Timestamp::now().checked_sub(back).ok(),
         (Err(_), Err(_)) => None,
     };
-    let time = time.ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("--since {text:?} is neither a duration nor a time"))
-            .advise("for example --since 30m, --since 2024-05-01T12:00:00Z or --since first")
-    })?;
-    Ok((ids::since(time), Some(time)))
+    time.ok_or_else(|| {
+        Failure::new(Exit::Usage, format!("{option} {text:?} is neither a duration nor a time"))
+            .advise("for example 30m, 2024-05-01T12:00:00Z or, for --since of `valet events`, first")
+    })
 }
 
 impl Filter {

@@ -1,72 +1,154 @@
-//! `valet list`: the jobs of late, from the log of reports. The store of all jobs is another part's.
+//! `valet list`: the jobs of the status store, by what they are found by.
 
 use std::collections::BTreeMap;
 
 use clap::Args;
-use valet_broker::{EventLog, LogItem};
-use valet_protocol::JobId;
+use jiff::Timestamp;
+use serde_json::json;
+use valet_protocol::Reason;
+use valet_status::{Filter, Page, Text};
 
-use super::{ending, events, text};
+use super::{events, ids, options, text};
 use crate::config::Needs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
-use crate::follow::{JobState, Phase};
+use crate::follow::{JobState, Ledger, Phase, store_failure};
+use crate::output::columns;
 
-/// The most jobs that are kept while the log is read; ids sort by time, and the oldest go first.
-const JOBS_MAX: usize = 100_000;
-
-/// List jobs that workers reported on lately
+/// List jobs, newest first
 ///
-/// Reads the log of reports, so it sees jobs from their first report on; for jobs that still wait in the
-/// queue use the id with `valet status`.
+/// Answers from the status store, which is first brought up to date from the log of reports (unless `valet collect`
+/// keeps it so). All conditions must hold; a job is in the list from its submission on.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// How far back to look: 1h, a time, or `first`
-    #[arg(long, value_name = "WHEN", default_value = "1h")]
-    since: String,
-    /// Only jobs in this state: running, retrying, succeeded, failed, expired, dead, cancelled
+    /// Only jobs in this state: queued, running, retrying, reminting, succeeded, failed, expired, dead, cancelled
     #[arg(long, value_name = "STATE")]
     state: Vec<String>,
-    /// The most jobs to print, newest last
-    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+    /// Only jobs of this lane
+    #[arg(long, value_name = "LANE")]
+    lane: Option<String>,
+    /// Only jobs of this preset
+    #[arg(long, value_name = "NAME[@VERSION]")]
+    preset: Option<String>,
+    /// Only jobs that did not succeed for this reason, such as not-media
+    #[arg(long, value_name = "REASON")]
+    reason: Option<String>,
+    /// Only jobs with this label; may be given several times
+    #[arg(long, value_name = "NAME=VALUE")]
+    tag: Vec<String>,
+    /// Only jobs whose input or output has this in its name
+    #[arg(long, value_name = "PART")]
+    name: Option<String>,
+    /// Only jobs submitted since then: 1h, or a time such as 2024-05-01T12:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+    /// Only jobs submitted before then
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+    /// Only running jobs of which nothing was heard for more than 30 s
+    #[arg(long)]
+    silent: bool,
+    /// Print how many there are of each state, instead of the jobs
+    #[arg(long)]
+    count: bool,
+    /// The most jobs to print
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
     limit: usize,
+    /// Go on behind this job, the last one of the page before
+    #[arg(long, value_name = "ID")]
+    after: Option<String>,
 }
 
 impl Options {
     pub(crate) async fn run(self, mut context: Context) -> Outcome {
-        let wanted = self.state.iter().map(|word| phase(word)).collect::<Outcome<Vec<_>>>()?;
-        let (start, since) = events::begin(Some(&self.since))?;
+        let filter = self.filter()?;
+        let after = self.after.as_deref().map(ids::parse).transpose()?;
         let config = context.config(Needs { broker: true, ..Needs::default() })?;
-        let session = config.session().await?;
-        let mut log = EventLog::replay(&session, start);
-        let mut jobs: BTreeMap<JobId, JobState> = BTreeMap::new();
-        loop {
-            match log.next().await.map_err(|error| ending::log_failure(&error))? {
-                LogItem::Report { report, .. } if since.is_none_or(|since| report.time >= since) => {
-                    jobs.entry(report.job).or_insert_with(|| JobState::unseen(report.job)).apply(&report);
-                    if jobs.len() > JOBS_MAX {
-                        jobs.pop_first();
-                    }
-                }
-                LogItem::CaughtUp => break,
-                _ => {}
-            }
+        let ledger = Ledger::open(&config).await?;
+        let stale = ledger.refresh(&config).await?;
+        if self.count {
+            let counts = ledger.store().count(&filter).await.map_err(|error| store_failure(&error))?;
+            show_counts(&mut context, &counts)?;
+        } else {
+            let page = Page { limit: self.limit, after };
+            let jobs = ledger.store().list(&filter, page, Timestamp::now()).await;
+            show(&mut context, jobs.map_err(|error| store_failure(&error))?, self.limit)?;
         }
-        session.close().await;
-        let matching: Vec<_> =
-            jobs.values().filter(|job| wanted.is_empty() || wanted.contains(&job.state)).collect();
-        for state in &matching[matching.len().saturating_sub(self.limit)..] {
-            context.out.value(state, |state| text::state(state))?;
-        }
-        context.out.flush()
+        context.out.flush()?;
+        stale.map_or(Ok(()), Err)
+    }
+
+    fn filter(&self) -> Outcome<Filter> {
+        let (preset, version) = preset(self.preset.as_deref())?;
+        Ok(Filter {
+            states: self.state.iter().map(|word| phase(word)).collect::<Outcome<_>>()?,
+            lane: self.lane.clone(),
+            preset,
+            version,
+            reason: self.reason.as_deref().map(reason).transpose()?,
+            tags: options::pairs("--tag", &self.tag)?,
+            text: self.name.clone().map(Text),
+            since: self.since.as_deref().map(|text| events::moment("--since", text)).transpose()?,
+            until: self.until.as_deref().map(|text| events::moment("--until", text)).transpose()?,
+            silent_at: self.silent.then(Timestamp::now),
+        })
     }
 }
 
+fn show(context: &mut Context, jobs: Vec<JobState>, limit: usize) -> Outcome {
+    let last = jobs.last().filter(|_| jobs.len() == limit).map(|job| job.id);
+    if context.out.is_json() {
+        for mut job in jobs {
+            // The history is for `valet status`.
+            job.attempts.clear();
+            job.ends.clear();
+            context.out.value(&job, |_| String::new())?;
+        }
+        return Ok(());
+    }
+    let head = ["ID", "STATE", "SUBMITTED", "PRESET", "WHAT"].map(str::to_owned);
+    let rows: Vec<_> = std::iter::once(head).chain(jobs.iter().map(text::row)).collect();
+    if rows.len() > 1 {
+        context.out.line(columns(&rows))?;
+    }
+    if let Some(id) = last {
+        tracing::info!("there may be more: --after {id}");
+    }
+    Ok(())
+}
+
+fn show_counts(context: &mut Context, counts: &BTreeMap<Phase, u64>) -> Outcome {
+    let by_state: serde_json::Map<_, _> =
+        counts.iter().map(|(state, number)| (state.word().to_owned(), json!(number))).collect();
+    let all: u64 = counts.values().sum();
+    context.out.value(&json!({ "jobs": all, "states": by_state }), |_| {
+        let rows = counts.iter().map(|(state, number)| [state.word().to_owned(), number.to_string()]);
+        columns(&rows.chain([["all".to_owned(), all.to_string()]]).collect::<Vec<_>>())
+    })
+}
+
 fn phase(word: &str) -> Outcome<Phase> {
-    Phase::ALL.into_iter().find(|phase| phase.word() == word).ok_or_else(|| {
+    word.parse().map_err(|_| {
         let words: Vec<_> = Phase::ALL.iter().map(|phase| phase.word()).collect();
         Failure::new(Exit::Usage, format!("--state {word:?} is no state"))
             .advise(format!("states are {}", words.join(", ")))
     })
+}
+
+fn reason(code: &str) -> Outcome<Reason> {
+    code.parse().map_err(|_| {
+        let codes: Vec<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        Failure::new(Exit::Usage, format!("--reason {code:?} is no reason"))
+            .advise(format!("reasons are {}", codes.join(", ")))
+    })
+}
+
+fn preset(text: Option<&str>) -> Outcome<(Option<String>, Option<u32>)> {
+    let Some(text) = text else { return Ok((None, None)) };
+    let Some((name, version)) = text.split_once('@') else { return Ok((Some(text.to_owned()), None)) };
+    let version = version.parse().map_err(|_| {
+        Failure::new(Exit::Usage, format!("--preset {text:?} is not NAME[@VERSION]")).advise("for example h264-720p@1")
+    })?;
+    Ok((Some(name.to_owned()), Some(version)))
 }

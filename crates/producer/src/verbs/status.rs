@@ -1,17 +1,18 @@
-//! `valet status`: where jobs stand.
+//! `valet status`: where jobs stand, and how they got there.
 
 use clap::Args;
-use valet_broker::EventLog;
 
-use super::{ending, ids, text};
+use super::{ids, text};
 use crate::config::Needs;
 use crate::context::Context;
 use crate::failure::Outcome;
-use crate::follow::{Change, Watch};
+use crate::follow::Ledger;
 
-/// Show where jobs stand
+/// Show where jobs stand and what happened to them
 ///
-/// Reads the log of reports once. A job without any report waits in a queue, or was never enqueued.
+/// Answers from the status store, which is first brought up to date from the log of reports (unless `valet collect`
+/// keeps it so). Every attempt is listed with its worker and its end. A job that is `unseen` was never enqueued
+/// here, or its reports are older than store and log.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Job ids, or - to read them from standard input
@@ -23,13 +24,12 @@ impl Options {
     pub(crate) async fn run(self, mut context: Context) -> Outcome {
         let job_ids = ids::read(&self.ids)?;
         let config = context.config(Needs { broker: true, ..Needs::default() })?;
-        let session = config.session().await?;
-        let mut watch = Watch::new(EventLog::replay(&session, ids::start(&job_ids)), job_ids.iter().copied());
-        while !matches!(ending::next_or_fail(&mut watch).await?, Change::CaughtUp) {}
-        session.close().await;
-        for state in job_ids.iter().filter_map(|id| watch.state(id)) {
-            context.out.value(state, text::state)?;
+        let ledger = Ledger::open(&config).await?;
+        let stale = ledger.refresh(&config).await?;
+        for state in ledger.states(&job_ids).await? {
+            context.out.value(&state, text::story)?;
         }
-        context.out.flush()
+        context.out.flush()?;
+        stale.map_or(Ok(()), Err)
     }
 }

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 use valet_protocol::JobMessage;
+use valet_status::{AttemptRecord, Outcome};
 
 use crate::batch::{JobPlan, Place};
 use crate::failure::Failure;
-use crate::follow::{JobState, Phase};
+use crate::follow::{JobState, Phase, StoredOutput};
 use crate::output::{human_bytes, safe};
 
 /// One bad line on standard error.
@@ -88,37 +89,93 @@ fn limits_line(limits: &valet_protocol::Limits) -> String {
 
 /// One job's state in a line, and what to do below it if there is something to do.
 pub(super) fn state(state: &JobState) -> String {
-    let head = format!("{}  {:<9}", state.id, state.state.word());
-    let rest = match (&state.output, &state.reason) {
-        (Some(output), _) => format!(
-            "{}  {}{}",
-            safe(&output.blob),
-            human_bytes(output.bytes),
-            match output.verified {
-                Some(true) => "  verified",
-                Some(false) => "  NOT VERIFIED: the stored blob is not this job's",
-                None => "",
-            }
-        ),
-        (None, Some(reason)) => reason_line(state, reason),
-        (None, None) => running(state),
+    let advice = state.advice.as_deref().filter(|_| state.output.is_none() || !state.is_done());
+    let advice = advice.map(|advice| format!("\n  next: {}", safe(advice))).unwrap_or_default();
+    format!("{}  {:<9}  {}{advice}", state.id, state.state.word(), what(state)).trim_end().to_owned()
+}
+
+/// One job as a row of a list: id, state, time, preset, what it is about or what happened.
+pub(super) fn row(state: &JobState) -> [String; 5] {
+    let time = format!("{:.0}", state.begun_at());
+    let preset = state.preset.as_deref().map(safe).unwrap_or_default();
+    [state.id.to_string(), state.state.word().to_owned(), time, preset, what(state)]
+}
+
+/// One job's state with its history.
+pub(super) fn story(state: &JobState) -> String {
+    let mut text = self::state(state);
+    let mut say = |name: &str, what: Option<String>| {
+        if let Some(what) = what {
+            text.push_str(&format!("\n  {name:<9} {}", safe(&what)));
+        }
     };
-    format!("{head}  {rest}").trim_end().to_owned()
+    say("preset", state.preset.clone());
+    say("input", state.input_blob.clone());
+    say("output", state.output_blob.clone().or(state.output.as_ref().map(|output| output.blob.clone())));
+    let tags: Vec<_> = state.tags.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    say("tags", Some(tags.join(" ")).filter(|tags| !tags.is_empty()));
+    say("submitted", state.submitted_at.map(|time| format!("{time:.0}")));
+    say("ended", state.ended_at.map(|time| format!("{time:.0}")));
+    let waits = state.not_after.filter(|_| !state.state.is_final());
+    say("good until", waits.map(|time| format!("{time:.0}")));
+    for attempt in &state.attempts {
+        say(&format!("#{}", attempt.attempt), Some(attempt_line(attempt)));
+    }
+    text
 }
 
-fn reason_line(state: &JobState, reason: &str) -> String {
-    let detail = state.detail.as_deref().map(|detail| format!(": {}", safe(detail))).unwrap_or_default();
-    let advice =
-        state.advice.as_deref().map(|advice| format!("\n  next: {}", safe(advice))).unwrap_or_default();
-    format!("{reason}{detail}{advice}")
+fn attempt_line(attempt: &AttemptRecord) -> String {
+    let again = if attempt.redelivery > 0 {
+        format!(" (given out again, {})", attempt.redelivery)
+    } else {
+        String::new()
+    };
+    let from = attempt.accepted_at.or(attempt.started_at).unwrap_or(attempt.heard_at);
+    let (end, verb) = match attempt.ended_at {
+        Some(end) => (end, "after"),
+        None => (attempt.heard_at, "heard for"),
+    };
+    let seconds = end.duration_since(from).as_secs();
+    let outcome = attempt.outcome.map_or("running", Outcome::word);
+    let reason = attempt.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    let detail = attempt.detail.as_deref().map(|detail| format!(": {detail}")).unwrap_or_default();
+    format!("{from:.0} on {}{again}: {outcome} {verb} {seconds} s{reason}{detail}", attempt.worker)
 }
 
-fn running(state: &JobState) -> String {
-    if state.state == Phase::Unseen {
-        return "no report yet: it waits in the queue, or was never enqueued".to_owned();
+/// What there is to say of a job in its state.
+fn what(state: &JobState) -> String {
+    match (&state.output, state.reason) {
+        (Some(output), None) => stored(output),
+        (_, Some(reason)) => {
+            let detail =
+                state.detail.as_deref().map(|detail| format!(": {}", safe(detail))).unwrap_or_default();
+            format!("{reason}{detail}")
+        }
+        (None, None) => under_way(state),
+    }
+}
+
+fn stored(output: &StoredOutput) -> String {
+    let size = output.bytes.map(|bytes| format!("  {}", human_bytes(bytes))).unwrap_or_default();
+    let verified = if output.verified == Some(true) { "  verified" } else { "" };
+    format!("{}{size}{verified}", safe(&output.blob))
+}
+
+fn under_way(state: &JobState) -> String {
+    let names = match (&state.input_blob, &state.output_blob) {
+        (Some(input), Some(output)) => format!("{} -> {}", safe(input), safe(output)),
+        _ => String::new(),
+    };
+    match state.state {
+        Phase::Unseen => {
+            return "no report: it was never enqueued here, or its reports are too old".to_owned();
+        }
+        Phase::Running => {}
+        _ => return names,
     }
     let percent = state.percent.map(|percent| format!(" {percent:.0}%")).unwrap_or_default();
     let worker = state.worker.as_deref().map(|worker| format!(" on {}", safe(worker))).unwrap_or_default();
     let attempt = state.attempt.map(|attempt| format!(", attempt {attempt}")).unwrap_or_default();
-    format!("{}{percent}{worker}{attempt}", state.doing.as_deref().map(safe).unwrap_or_default())
+    let silent = state.silent_seconds.map(|seconds| format!(", SILENT for {seconds} s")).unwrap_or_default();
+    format!("{}{percent}{worker}{attempt}{silent}", state.doing.as_deref().map(safe).unwrap_or_default())
 }
