@@ -6,13 +6,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser};
+use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use valet_telemetry::Sender;
 
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::telemetry::{self, Traces};
 use crate::verbs::Verb;
 
 /// Valet sends media jobs to workers that hold no storage key.
@@ -53,9 +56,10 @@ pub struct Globals {
 /// Runs `valet` with the process's arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_logs(cli.globals.verbose);
+    let (traces, sender) = telemetry::set_up(&cli.globals).unzip();
+    start_logs(cli.globals.verbose, traces);
     let json = cli.globals.json;
-    match run(cli) {
+    match run(cli, sender) {
         Ok(()) => Exit::Ok.into(),
         Err(failure) => {
             print(&failure, json);
@@ -69,11 +73,11 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
-fn run(cli: Cli) -> Outcome {
+fn run(cli: Cli, sender: Option<Sender>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::from_error(Exit::Internal, &error))?;
     let context = Context::new(cli.globals);
-    runtime.block_on(cli.verb.run(context))
+    runtime.block_on(telemetry::during(sender, cli.verb.run(context)))
 }
 
 fn print(failure: &Failure, json: bool) {
@@ -87,7 +91,7 @@ fn print(failure: &Failure, json: bool) {
     }
 }
 
-fn start_logs(verbose: u8) {
+fn start_logs(verbose: u8, traces: Option<Traces>) {
     let level = match verbose {
         0 => LevelFilter::WARN,
         1 => LevelFilter::INFO,
@@ -97,10 +101,16 @@ fn start_logs(verbose: u8) {
     let silent = valet_broker::UNSAFE_LOG_TARGETS.iter().map(|target| (*target, LevelFilter::OFF));
     let ours =
         ["valet", "valet_producer", "valet_broker", "valet_blob", "valet_mint"].map(|name| (name, level));
-    let targets = Targets::new().with_default(LevelFilter::WARN).with_targets(ours).with_targets(silent);
+    let traced = (valet_telemetry::TARGET, LevelFilter::OFF);
+    let targets = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_targets(ours)
+        .with_targets(silent)
+        .with_targets([traced]);
     let format = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false);
-    tracing_subscriber::registry().with(format).with(targets).init();
+        .with_target(false)
+        .with_filter(targets);
+    tracing_subscriber::registry().with(traces).with(format).init();
 }

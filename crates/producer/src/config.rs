@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use valet_grant::{DevelopmentHost, DevelopmentHostError};
 use valet_protocol::limits::REMINTS_MAX;
 use valet_settings::{Layers, Mistakes, Origin, Reader, Secret};
+use valet_telemetry::{Endpoint, EndpointError};
 
 /// Every key that `valet` reads, apart from the secrets themselves; the list behind `--set`.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "broker.url",
     "broker.username",
     "broker.password_file",
@@ -31,10 +32,11 @@ const KEYS: [&str; 21] = [
     "status.url",
     "status.password_file",
     "status.retention_days",
+    "telemetry.otlp_endpoint",
 ];
 
 /// Keys of the same file that are the worker's.
-const WORKER_KEYS: [&str; 29] = [
+const WORKER_KEYS: [&str; 28] = [
     "worker.publishers",
     "worker.slots",
     "worker.name",
@@ -61,7 +63,6 @@ const WORKER_KEYS: [&str; 29] = [
     "jail.level_max",
     "jail.roots",
     "jail.uid_first",
-    "telemetry.otlp_endpoint",
     "log.level",
     "log.format",
 ];
@@ -256,6 +257,7 @@ impl Config {
         let reminter_remints_max =
             reader.or_within("reminter.remints_max", REMINTER_REMINTS_MAX, 0..=REMINTS_MAX);
         let status = read_status(&mut reader);
+        read_endpoint(&mut reader);
         reader.finish()?;
         Ok(Self {
             broker_url,
@@ -272,6 +274,18 @@ impl Config {
             status,
         })
     }
+}
+
+/// Where traces are sent, before all settings are read: whatever is wrong with any of them is told there.
+#[must_use]
+pub fn otlp_endpoint(set: &[String], file: Option<&Path>) -> Option<Endpoint> {
+    read_endpoint(&mut Reader::new(Layers::load(flags(set).ok()?, std::env::vars_os(), file)))
+}
+
+fn read_endpoint(reader: &mut Reader) -> Option<Endpoint> {
+    let text: String = reader.optional("telemetry.otlp_endpoint")?;
+    let parsed: Result<Endpoint, EndpointError> = text.parse();
+    parsed.map_err(|problem| reader.refuse("telemetry.otlp_endpoint", problem.to_string())).ok()
 }
 
 fn read_tls(reader: &mut Reader) -> TlsFiles {

@@ -13,6 +13,7 @@ use super::error::PrepareError;
 use super::report;
 use crate::address::BlobAddress;
 use crate::batch::JobPlan;
+use crate::telemetry;
 
 /// Mints and encodes jobs for one account.
 #[derive(Debug, Clone)]
@@ -51,11 +52,17 @@ impl JobMinter {
         &self.name
     }
 
-    /// Sends this W3C trace context along with every job; a malformed one is left out.
+    /// Sends this W3C trace context along with every job, or goes on from it where traces are collected; a malformed
+    /// one is left out.
     #[must_use]
     pub fn with_traceparent(mut self, traceparent: Option<String>) -> Self {
         self.traceparent = traceparent.filter(|text| is_traceparent(text));
         self
+    }
+
+    /// The trace context that was given.
+    pub(crate) fn traceparent(&self) -> Option<&str> {
+        self.traceparent.as_deref()
     }
 
     /// The signer, for grants that are not a job's.
@@ -123,8 +130,8 @@ impl JobMinter {
         outgoing.content_type = Some(amqp::CONTENT_TYPE.to_owned());
         outgoing.priority = Some(message.priority.amqp());
         outgoing.timestamp = Some(now);
-        let trace = self.traceparent.iter().map(|text| (amqp::TRACEPARENT.to_owned(), text.clone()));
-        outgoing.headers.extend(trace);
+        let trace = telemetry::traceparent().or_else(|| self.traceparent.clone());
+        outgoing.headers.extend(trace.map(|text| (amqp::TRACEPARENT.to_owned(), text)));
         Ok(outgoing)
     }
 

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use jiff::Timestamp;
+use tracing::Instrument as _;
 use valet_broker::{BrokerConfig, PublishError, Publisher, PublisherOptions, Purpose, Receipt, Session};
 use valet_protocol::Report;
 
@@ -15,6 +16,7 @@ use super::error::SubmitError;
 use super::minter::JobMinter;
 use super::report;
 use crate::batch::JobPlan;
+use crate::telemetry;
 
 /// Jobs, and as many reports, that may be sent and not yet confirmed; beyond it throughput hardly grows.
 pub const WINDOW: usize = PublisherOptions::BULK_WINDOW;
@@ -109,11 +111,12 @@ impl Submitter {
     }
 
     async fn send(&self, plan: &JobPlan) -> Result<Sent, SubmitError> {
-        let prepared = self.minter.prepare(plan, Timestamp::now());
+        let span = telemetry::publish(plan.id);
+        let prepared = span.in_scope(|| self.minter.prepare(plan, Timestamp::now()));
         let prepared = prepared.map_err(|cause| SubmitError::Prepare(Box::new(cause)))?;
         let receipt = self.jobs.publish(prepared.outgoing).await;
         let not_after = prepared.message.not_after;
-        Ok(Sent { receipt, report: Box::new(prepared.report), not_after })
+        Ok(Sent { receipt, report: Box::new(prepared.report), not_after, _span: span })
     }
 
     /// Sends a whole batch and tells each job, in order, when it is enqueued. Stops sending at the first failure
@@ -123,7 +126,15 @@ impl Submitter {
         P: IntoIterator<Item = io::Result<JobPlan>>,
         F: FnMut(&JobPlan) -> io::Result<()>,
     {
-        let mut line = Line::new(self, on_confirmed);
+        let span = telemetry::submit(self.minter.traceparent());
+        self.send_all(plans, Line::new(self, on_confirmed)).instrument(span).await
+    }
+
+    async fn send_all<P, F>(&self, plans: P, mut line: Line<'_, F>) -> Submitted
+    where
+        P: IntoIterator<Item = io::Result<JobPlan>>,
+        F: FnMut(&JobPlan) -> io::Result<()>,
+    {
         for plan in plans {
             line.make_room().await;
             if line.done.error.is_some() {
@@ -143,6 +154,8 @@ struct Sent {
     receipt: Receipt,
     report: Box<Report>,
     not_after: Timestamp,
+    /// It ends when the broker has the job.
+    _span: tracing::Span,
 }
 
 /// A batch under way: jobs sent, then reports sent, each oldest first. Both are bounded by [`WINDOW`].
