@@ -114,6 +114,12 @@ impl<'a> Stage<'a> {
     /// `valet`, set up as the producer.
     pub fn valet(&self) -> Program {
         self.storage_settings(self.program("valet").args(["--config"]).arg(self.login("producer")))
+            .env("VALET_STATUS_URL", self.status_url())
+    }
+
+    /// The stage's own status store.
+    pub fn status_url(&self) -> String {
+        format!("sqlite:{}", self.folder.join("status.db").display())
     }
 
     /// `valet`, set up as the administrator who declares the topology.
