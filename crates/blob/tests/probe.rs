@@ -37,6 +37,7 @@ async fn an_existing_output_is_seen_and_left_as_it_is() {
 async fn neither_the_wrong_md5_nor_the_condition_alone_lets_a_blob_be_made() {
     let storage = Storage::shared();
     let container = storage.container();
+    valet_blob::http::install_crypto();
     let put = |name: &'static str, header: (&'static str, &'static str)| {
         let url = create_url(&container, name);
         async move {
