@@ -193,7 +193,13 @@ impl<'a> Stage<'a> {
     fn declare(&self, options: &[&str]) {
         let declare = self.admin().args(["topology", "declare", "--logins"]).arg(self.folder.join("logins"));
         // Logins belong to the whole broker, which other tests use too.
-        declare.args(["--login-prefix", self.vhost.name()]).args(options).run(COMMAND_TIMEOUT).expect_code(0);
+        let declare = declare.args(["--login-prefix", self.vhost.name()]).args(options);
+        // Longer than any test, and than the usual wall limit of any preset.
+        let is_given = options.contains(&"--node-consumer-timeout");
+        let declare = if is_given { declare } else { declare.args(["--node-consumer-timeout", "5h"]) };
+        let is_given = options.contains(&"--consumer-timeout");
+        let declare = if is_given { declare } else { declare.args(["--consumer-timeout", "5h"]) };
+        declare.run(COMMAND_TIMEOUT).expect_code(0);
     }
 
     fn storage_settings(&self, program: Program) -> Program {

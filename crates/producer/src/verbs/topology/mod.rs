@@ -64,6 +64,9 @@ struct Numbers {
     /// Longest time that a worker may hold a job (RabbitMQ 3.12 and later)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     consumer_timeout: Option<Duration>,
+    /// What consumer_timeout is in rabbitmq.conf: the limit that holds before RabbitMQ 3.12 (default 30m)
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    node_consumer_timeout: Option<Duration>,
     /// What the three logins' names begin with; another one for each Valet on the same broker
     #[arg(long, value_name = "NAME", default_value = "valet")]
     login_prefix: String,
@@ -81,6 +84,7 @@ impl Numbers {
             retry_2: self.retry_2.unwrap_or(standard.retry_2),
             queue_length_max: self.queue_length_max.unwrap_or(standard.queue_length_max),
             consumer_timeout: self.consumer_timeout.unwrap_or(standard.consumer_timeout),
+            node_consumer_timeout: self.node_consumer_timeout.unwrap_or(standard.node_consumer_timeout),
             ..standard
         })
     }
