@@ -16,7 +16,7 @@ use super::{Dialect, Store, StoreUrl, schema};
 use crate::error::StatusError;
 
 /// How long a connection to the database may take to come.
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(15);
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 /// Connections of one process: the feeder, a query, and one to spare.
 const CONNECTIONS_MAX: u32 = 3;
 /// Several may make the tables at once; one wins, and the others look again.

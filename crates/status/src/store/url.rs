@@ -51,6 +51,9 @@ impl StoreUrl {
             return Err(wrong("must begin with sqlite: or postgres://"));
         }
         let mut url = Url::parse(text).map_err(|_| wrong("is no URL"))?;
+        if url.host_str().is_none_or(str::is_empty) || url.path().len() < 2 {
+            return Err(wrong("must name a host and a database"));
+        }
         if let Some(password) = password.filter(|_| url.password().is_none()) {
             url.set_password(Some(password)).map_err(|()| wrong("names no host to log in to"))?;
         }

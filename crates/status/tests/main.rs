@@ -1,0 +1,7 @@
+//! The fold and the store, each test one promise.
+
+mod common;
+mod fold;
+mod interleaved;
+mod judged;
+mod store;
