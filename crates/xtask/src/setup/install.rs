@@ -20,11 +20,11 @@ if [ ! -e "$policy" ]; then
 fi
 apt-get -q update
 apt-get -q -y --no-install-recommends install "$@"
-case " $* " in *" rabbitmq-server "*)
-    if command -v systemctl > /dev/null; then
-        systemctl --quiet disable rabbitmq-server.service epmd.service epmd.socket || true
-    fi
-esac
+disable() {
+    if command -v systemctl > /dev/null; then systemctl --quiet disable "$@" || true; fi
+}
+case " $* " in *" rabbitmq-server "*) disable rabbitmq-server.service epmd.service epmd.socket ;; esac
+case " $* " in *" postgresql "*) disable postgresql.service ;; esac
 "#;
 
 /// Installs what the plan says.

@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use valet_testkit::{process::find_program, workspace};
+use valet_testkit::{Postgres, postgres, process::find_program, workspace};
 
 use crate::shell;
 
 /// What tests and demo need, in words.
 pub(crate) const NEEDS: &str =
-    "RabbitMQ ≥ 3.10, ffmpeg with ffprobe, a newer ffmpeg in one file, Node ≥ 18, Azurite 3.37";
+    "RabbitMQ ≥ 3.10, PostgreSQL, ffmpeg with ffprobe, a newer ffmpeg in one file, Node ≥ 18, Azurite 3.37";
 
 /// The oldest Node that runs Azurite 3.37 (its manifest asks for 22; its tests of ours pass on 18.20).
 const NODE_MAJOR_MIN: u32 = 18;
@@ -20,6 +20,8 @@ const RABBITMQ: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine {
     pub(crate) has_rabbitmq: bool,
+    /// Here, or given elsewhere.
+    pub(crate) has_postgres: bool,
     pub(crate) has_ffmpeg: bool,
     /// Node's major version, 0 when there is none.
     pub(crate) node_major: u32,
@@ -38,6 +40,7 @@ impl Machine {
         let has = |name| find_program(name).is_some();
         Self {
             has_rabbitmq: Path::new(RABBITMQ).exists() && has("epmd"),
+            has_postgres: Postgres::is_installed() || std::env::var_os(postgres::ENV_POSTGRES).is_some(),
             has_ffmpeg: has("ffmpeg") && has("ffprobe"),
             node_major: node_major(),
             has_npm: has("npm"),

@@ -6,6 +6,7 @@
 mod install;
 mod machine;
 mod plan;
+pub(crate) mod release;
 
 use std::process::ExitCode;
 

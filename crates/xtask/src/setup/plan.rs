@@ -31,6 +31,7 @@ impl Plan {
         let static_ffmpeg = !machine.has_static_ffmpeg;
         let missing = [
             ("rabbitmq-server", !services_given && !machine.has_rabbitmq),
+            ("postgresql", !machine.has_postgres),
             ("ffmpeg", !machine.has_ffmpeg),
             ("nodejs", !services_given && !machine.has_node()),
             // Debian's Node comes without npm, and npm is needed only to install.
@@ -85,12 +86,13 @@ impl fmt::Display for Plan {
 fn by_hand(packages: &str) -> String {
     format!(
         "  Debian, Ubuntu:  sudo apt-get install --no-install-recommends {packages}
-                   sudo systemctl disable --now rabbitmq-server
+                   sudo systemctl disable --now rabbitmq-server postgresql
   elsewhere:       install ffmpeg, and let containers serve:
                    docker compose up -d rabbitmq azurite
                    export VALET_TEST_AMQP=amqp://USER:PASSWORD@127.0.0.1:5672
                    export VALET_TEST_MANAGEMENT=http://127.0.0.1:15672
                    export VALET_TEST_BLOB=http://127.0.0.1:10000/devstoreaccount1
+                   export VALET_TEST_POSTGRES=postgres://USER:PASSWORD@127.0.0.1:5432
   then again:      cargo xtask setup"
     )
 }
@@ -101,6 +103,7 @@ mod tests {
 
     const BARE_DEBIAN: Machine = Machine {
         has_rabbitmq: false,
+        has_postgres: false,
         has_ffmpeg: false,
         node_major: 0,
         has_npm: false,
@@ -114,6 +117,7 @@ mod tests {
     };
     const COMPLETE: Machine = Machine {
         has_rabbitmq: true,
+        has_postgres: true,
         has_ffmpeg: true,
         node_major: 18,
         has_npm: false,
@@ -125,14 +129,12 @@ mod tests {
     #[test]
     fn a_bare_debian_gets_everything() {
         let plan = Plan::make(&BARE_DEBIAN, false);
-        assert_eq!(plan.packages, ["rabbitmq-server", "ffmpeg", "nodejs", "npm", "python3", "python3-pip"]);
+        let all = ["rabbitmq-server", "postgresql", "ffmpeg", "nodejs", "npm", "python3", "python3-pip"];
+        assert_eq!(plan.packages, all);
         assert!(plan.azurite && plan.static_ffmpeg);
         assert!(plan.installer == Installer::Root && !plan.needs_person());
         let text = plan.to_string();
-        assert!(
-            text.starts_with("to install by apt: rabbitmq-server ffmpeg nodejs npm python3 python3-pip\n"),
-            "{text}"
-        );
+        assert!(text.starts_with(&format!("to install by apt: {}\n", all.join(" "))), "{text}");
         assert!(text.contains("Azurite") && text.contains("requirements.txt"), "{text}");
     }
 
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     fn services_elsewhere_need_only_ffmpeg_here() {
-        let plan = Plan::make(&Machine { has_static_ffmpeg: true, ..BARE_DEBIAN }, true);
+        let plan = Plan::make(&Machine { has_static_ffmpeg: true, has_postgres: true, ..BARE_DEBIAN }, true);
         assert_eq!((plan.packages, plan.azurite), (vec!["ffmpeg"], false));
     }
 
