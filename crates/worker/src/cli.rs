@@ -51,6 +51,12 @@ const FLAGS: &[(&str, &str, &str, &str)] = &[
         "PATH",
         "Where jobs' directories are made [default: /var/tmp/valet-worker]",
     ),
+    (
+        "worker.scratch_free_bytes_min",
+        "worker-scratch-free-bytes-min",
+        "SIZE",
+        "What stays free there whatever jobs need [default: 256MiB]",
+    ),
     ("worker.ffmpeg", "worker-ffmpeg", "PATH", "ffmpeg [default: the first on PATH]"),
     ("worker.ffprobe", "worker-ffprobe", "PATH", "ffprobe [default: the first on PATH]"),
     (

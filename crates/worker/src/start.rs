@@ -83,7 +83,8 @@ fn try_prove(config: &Config, jailer: Jailer, json: bool) -> Result<ExitCode, Re
 }
 
 fn open_scratch(config: &Config) -> Result<Scratch, Refusal> {
-    Scratch::open(&config.scratch).map_err(|error| Refusal::settings(&error, error.advice()))
+    Scratch::open_keeping(&config.scratch, config.scratch_free_bytes_min)
+        .map_err(|error| Refusal::settings(&error, error.advice()))
 }
 
 fn listen(config: &Config) -> Result<Option<health::Listener>, Refusal> {

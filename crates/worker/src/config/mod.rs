@@ -12,7 +12,7 @@ use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use valet_broker::{BrokerConfig, Password, TlsConfig};
 use valet_grant::{DevelopmentHost, DevelopmentHostError, GrantPolicy, HostRules};
-use valet_settings::{Layers, Mistakes, Reader};
+use valet_settings::{Bytes, Layers, Mistakes, Reader};
 
 pub use jail::JailConfig;
 pub use limits::{JobLimits, WALL_SECONDS_MAX};
@@ -42,6 +42,8 @@ pub struct Config {
     pub slots: usize,
     /// Where jobs' directories are made.
     pub scratch: PathBuf,
+    /// Bytes that stay free on the scratch's file system whatever jobs need.
+    pub scratch_free_bytes_min: u64,
     /// The ffmpeg binary.
     pub ffmpeg: PathBuf,
     /// The ffprobe binary.
@@ -74,6 +76,7 @@ impl Config {
         let name = reader.or("worker.name", default_name());
         let slots = reader.or_within("worker.slots", 1, 1..=SLOTS_MAX);
         let scratch = reader.or("worker.scratch", PathBuf::from("/var/tmp/valet-worker"));
+        let scratch_free_bytes_min = scratch_free_bytes_min(&mut reader);
         let ffmpeg = program(&mut reader, "worker.ffmpeg", "ffmpeg");
         let ffprobe = program(&mut reader, "worker.ffprobe", "ffprobe");
         let grace = Duration::from_secs(reader.or_within("worker.grace_seconds", 60, 0..=86_400));
@@ -90,6 +93,7 @@ impl Config {
                 name,
                 slots: usize::try_from(slots).ok()?,
                 scratch,
+                scratch_free_bytes_min,
                 ffmpeg: ffmpeg?,
                 ffprobe: ffprobe?,
                 grace,
@@ -174,6 +178,12 @@ fn development_hosts(reader: &mut Reader) -> Vec<DevelopmentHost> {
         reader.refuse("storage.development_hosts", problem.to_string());
         Vec::new()
     })
+}
+
+fn scratch_free_bytes_min(reader: &mut Reader) -> u64 {
+    let default = Bytes(crate::scratch::FREE_BYTES_MIN);
+    let Bytes(bytes) = reader.or_within("worker.scratch_free_bytes_min", default, Bytes(0)..=Bytes(u64::MAX));
+    bytes
 }
 
 fn log(reader: &mut Reader) -> LogConfig {

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use owned::Owned;
 
-/// Bytes that stay free whatever jobs need: the file system serves others too, and a full one fails everybody.
+/// Bytes that stay free whatever jobs need, unless told otherwise: the file system serves others too, and a full one fails everybody.
 pub const FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
 
 /// Scratch could not be used.
@@ -42,7 +42,7 @@ pub enum ScratchError {
     Full {
         /// What the job needs.
         needed_bytes: u64,
-        /// What is free and not reserved, above [`FREE_BYTES_MIN`].
+        /// What is free and not reserved, above what stays free.
         free_bytes: u64,
     },
 }
@@ -68,6 +68,8 @@ pub struct Scratch(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     owned: Owned,
+    /// Bytes that stay free whatever jobs need.
+    free_bytes_min: u64,
     reserved_bytes: AtomicU64,
 }
 
@@ -77,12 +79,20 @@ impl Scratch {
     /// # Errors
     /// [`ScratchError`], also when `root` belongs to another user or others may write it.
     pub fn open(root: &Path) -> Result<Self, ScratchError> {
+        Self::open_keeping(root, FREE_BYTES_MIN)
+    }
+
+    /// The same with another number of bytes that stay free.
+    ///
+    /// # Errors
+    /// As [`Scratch::open`].
+    pub fn open_keeping(root: &Path, free_bytes_min: u64) -> Result<Self, ScratchError> {
         make_private(root).map_err(|cause| ScratchError::Use { path: root.to_owned(), cause })?;
         require_private(root)?;
         let used = |cause| ScratchError::Use { path: root.to_owned(), cause };
         owned::sweep_dead(root).map_err(used)?;
         let owned = Owned::make(root).map_err(used)?;
-        Ok(Self(Arc::new(Shared { owned, reserved_bytes: AtomicU64::new(0) })))
+        Ok(Self(Arc::new(Shared { owned, free_bytes_min, reserved_bytes: AtomicU64::new(0) })))
     }
 
     /// This worker's directory.
@@ -97,7 +107,7 @@ impl Scratch {
     /// When the file system does not answer.
     pub fn room_bytes(&self) -> Result<u64, ScratchError> {
         let free = free_bytes(self.directory()).map_err(|cause| self.unusable(cause))?;
-        let taken = FREE_BYTES_MIN.saturating_add(self.0.reserved_bytes.load(Ordering::Acquire));
+        let taken = self.0.free_bytes_min.saturating_add(self.0.reserved_bytes.load(Ordering::Acquire));
         Ok(free.saturating_sub(taken))
     }
 
@@ -140,7 +150,11 @@ impl JobScratch {
         self.scratch.0.reserved_bytes.fetch_add(needed_bytes, Ordering::AcqRel);
         self.reserved_bytes += needed_bytes;
         let free = free_bytes(&self.path).map_err(|cause| self.scratch.unusable(cause))?;
-        let taken = FREE_BYTES_MIN.saturating_add(self.scratch.0.reserved_bytes.load(Ordering::Acquire));
+        let taken = self
+            .scratch
+            .0
+            .free_bytes_min
+            .saturating_add(self.scratch.0.reserved_bytes.load(Ordering::Acquire));
         if taken <= free {
             return Ok(());
         }
