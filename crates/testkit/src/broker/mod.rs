@@ -73,6 +73,14 @@ impl Broker {
         })
     }
 
+    /// Runs `rabbitmqctl` on it with these arguments, and returns what that said.
+    ///
+    /// # Panics
+    /// When the node is another process's, or the command fails.
+    pub fn control(&self, arguments: &[&str]) -> String {
+        self.node().control(arguments).stdout
+    }
+
     /// Its RabbitMQ's version as it says itself: `4.0.5`.
     ///
     /// # Panics

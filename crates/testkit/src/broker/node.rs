@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -12,9 +13,12 @@ use super::config::{BrokerOptions, write_files};
 use super::{Reach, Release, STOP_TIMEOUT, ready};
 use crate::port::Port;
 use crate::wait::wait_for;
-use crate::{Folder, Process};
+use crate::{Finished, Folder, Process};
 
 const USERNAME: &str = "valet-test";
+
+/// `rabbitmqctl` starts a whole Erlang for itself.
+const CONTROL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A node, running or stopped, with its data.
 #[derive(Debug)]
@@ -87,6 +91,13 @@ impl Node {
 
     pub(super) fn resume(&self) {
         self.process().signal(Signal::CONT);
+    }
+
+    /// Runs the node's own command line.
+    pub(super) fn control(&self, arguments: &[&str]) -> Finished {
+        let program = self.release.program("/usr/lib/rabbitmq/bin/rabbitmqctl");
+        let program = program.envs(environment(&self.folder, &self.ports)).current_dir(self.folder.path());
+        program.args(arguments).run(CONTROL_TIMEOUT).expect_code(0)
     }
 
     pub(super) fn log(&self) -> String {
