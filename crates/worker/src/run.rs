@@ -51,7 +51,7 @@ pub enum RunError {
     Client(#[source] http::ClientError),
     /// The broker refuses this worker.
     #[error("cannot start on the broker")]
-    Connect(#[source] ConnectError),
+    Connect(#[source] Box<ConnectError>),
     /// The broker takes jobs back before they can be done.
     #[error("worker.wall_seconds_max is {wall_seconds_max}, but the broker takes a job back after {} s", terms.consumer_timeout.as_secs())]
     Timeout {
@@ -208,7 +208,7 @@ fn threads(slots: usize) -> u32 {
 async fn connect(config: &Config, stop: &Stop) -> Result<Option<Session>, RunError> {
     tokio::select! {
         () = stop.reached(Phase::Draining) => Ok(None),
-        connected = keep_connecting(config) => connected.map(Some).map_err(RunError::Connect),
+        connected = keep_connecting(config) => connected.map(Some).map_err(|error| RunError::Connect(Box::new(error))),
     }
 }
 
