@@ -1,0 +1,60 @@
+//! The life of a job as a state machine: random sequences on a model of the broker, thousands in memory, and dozens
+//! on a real broker, where every queue and every hand-over must be as the model says.
+//!
+//! Holds in both: a job is in one place, what its reports fold to fits that place, a success is told once and never
+//! taken back, and workers that live bring every job to its end.
+
+mod ledger;
+mod memory;
+mod op;
+mod play;
+mod real;
+
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use valet_testkit::{Broker, Storage};
+
+use crate::stage::Stage;
+use op::Op;
+use play::Play;
+use real::Real;
+
+const IN_MEMORY: u32 = 5_000;
+const ON_A_BROKER: u32 = 30;
+
+/// Plays so many random sequences; one that fails is shortened and shown, an operation a line.
+#[track_caller]
+fn expect_all(cases: u32, length_max: usize, play: impl Fn(&[Op]) -> Result<(), String>) {
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
+    let mut runner = TestRunner::new(config);
+    let ended = runner.run(&op::sequences(length_max), |ops| play(&ops).map_err(TestCaseError::fail));
+    if let Err(failure) = ended {
+        panic!("{}", shown(&failure));
+    }
+}
+
+fn shown(failure: &proptest::test_runner::TestError<Vec<Op>>) -> String {
+    match failure {
+        proptest::test_runner::TestError::Fail(reason, ops) => {
+            let lines = ops.iter().enumerate().map(|(number, op)| format!("{:>4} {op:?}\n", number + 1));
+            format!("{reason}\nthe shortest sequence:\n{}", lines.collect::<String>())
+        }
+        other => other.to_string(),
+    }
+}
+
+#[test]
+fn every_sequence_brings_every_job_to_one_end() {
+    expect_all(IN_MEMORY, 60, |ops| Play::new(None).run(ops));
+}
+
+#[test]
+fn a_real_broker_moves_jobs_as_the_model_says() {
+    let stage =
+        Stage::declared(Broker::shared(), Storage::shared(), &["--retry-1", "50ms", "--retry-2", "50ms"]);
+    let real = Real::start(&stage);
+    expect_all(ON_A_BROKER, 30, |ops| {
+        let played = Play::new(Some(&real)).run(ops);
+        real.clear();
+        played
+    });
+}
