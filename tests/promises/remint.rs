@@ -1,0 +1,229 @@
+//! Jobs whose grants died while they waited get new ones under their own id, and only as they had them before.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use valet_testkit::{Broker, Fault, FaultProxy, Process, Sas, Storage, wait_for};
+
+use crate::backstage::{kind, wait_for_depth};
+use crate::message::{Message, properties};
+use crate::stage::{COMMAND_TIMEOUT, Stage};
+
+/// A copy that is of no use in so many seconds, and may be minted anew.
+fn short(stage: &Stage<'_>, output: &str, seconds: i64, remints: u32) -> Message {
+    let not_after = Timestamp::now() + SignedDuration::from_secs(seconds);
+    let message = Message::copy(stage, "input", output).with("/remints", json!(remints));
+    message.with("/not_after", json!(not_after.to_string()))
+}
+
+/// Publishes a job that the broker takes off the queue at once.
+fn publish_expiring(stage: &Stage<'_>, message: &Message) {
+    let mut properties = properties(&message.id);
+    properties["expiration"] = json!("1");
+    stage.publish(message.body.to_string().as_bytes(), properties);
+}
+
+/// Waits until this many letters wait for the reminter.
+#[track_caller]
+fn wait_for_expired(stage: &Stage<'_>, count: usize) {
+    wait_for(&format!("{count} letters in expired"), COMMAND_TIMEOUT, || {
+        let letters = stage.json(0, &["dead", "ls", "--queue", "expired"]);
+        if letters.len() == count { Ok(()) } else { Err(format!("{letters:?}")) }
+    });
+}
+
+/// A stage with one expired job, and the worker that put it there.
+fn stage_with_a_letter(remints: u32) -> (Stage<'static>, Process, Message) {
+    let stage = Stage::new();
+    stage.put("input", "some bytes");
+    let message = short(&stage, "output", 1, remints);
+    publish_expiring(&stage, &message);
+    let worker = stage.worker();
+    (stage, worker, message)
+}
+
+/// One pass of the reminter: what it told.
+#[track_caller]
+fn remint(stage: &Stage<'_>, arguments: &[&str]) -> Vec<Value> {
+    stage.json(0, &[arguments, &["reminter", "--once"]].concat())
+}
+
+fn kinds(stage: &Stage<'_>, id: &str) -> Vec<String> {
+    stage.reports(id).iter().map(|report| kind(report).to_owned()).collect()
+}
+
+#[test]
+fn a_job_whose_grants_died_in_the_queue_is_minted_anew_and_done() {
+    let (stage, _worker, message) = stage_with_a_letter(2);
+    wait_for_expired(&stage, 1);
+    let told = remint(&stage, &[]);
+    assert_eq!(
+        (told.len(), &told[0]["done"], &told[0]["remints_left"]),
+        (1, &json!("minted"), &json!(1)),
+        "{told:?}"
+    );
+    assert_eq!(told[0]["id"], message.id.as_str());
+    let end = stage.wait(0, &message.id);
+    assert_eq!(end["state"], "succeeded", "{end:#}");
+    assert_eq!(stage.storage.get(&stage.output, "output"), b"some bytes");
+    let kinds = kinds(&stage, &message.id);
+    assert!(kinds.contains(&"expired".to_owned()) && kinds.contains(&"reminted".to_owned()), "{kinds:?}");
+    assert!(stage.dead().is_empty(), "{:?}", stage.dead());
+    assert!(remint(&stage, &[]).is_empty(), "nothing is left to do");
+}
+
+#[test]
+fn what_the_first_attempt_met_is_what_is_granted_anew() {
+    let storage = Storage::shared();
+    let proxy = FaultProxy::start(storage.address());
+    let stage = Stage::declared(Broker::shared(), storage, &["--retry-1", "8s"]);
+    let stage = stage.through(&proxy.url(&storage.endpoint()));
+    stage.put("input", "the first content");
+    let urls = [Sas::read(&stage.input, "input"), Sas::create(&stage.output, "output")];
+    let [read, create] = urls.map(|sas| proxy.url(&stage.storage.sas_url(&sas)));
+    let not_after = Timestamp::now() + SignedDuration::from_secs(7);
+    let message = Message::with_urls(&read, &create).with("/remints", json!(1));
+    let message = message.with("/not_after", json!(not_after.to_string()));
+    let _worker = stage.worker();
+    // The first attempt meets the input, cannot store, and is to be made again when its time is over.
+    (0..20).for_each(|_| proxy.next_method("PUT", Fault::busy()));
+    message.publish(&stage);
+    wait_for("the first attempt to fail", COMMAND_TIMEOUT, || {
+        let kinds = kinds(&stage, &message.id);
+        if kinds.contains(&"retrying".to_owned()) { Ok(()) } else { Err(format!("{kinds:?}")) }
+    });
+    proxy.heal();
+    wait_for_expired(&stage, 1);
+    stage.put("input", "another content");
+    let told = remint(&stage, &[]);
+    assert_eq!(told[0]["done"], "minted", "{told:?}");
+    let end = stage.wait(1, &message.id);
+    assert_eq!((&end["state"], &end["reason"]), (&json!("failed"), &json!("input-changed")), "{end:#}");
+    assert!(end["attempt"].as_u64() > Some(2), "attempts are counted over all grants: {end:#}");
+    assert!(!stage.storage.exists(&stage.output, "output"), "nothing may be stored of another content");
+}
+
+#[test]
+fn a_reminter_mints_no_more_often_than_it_may() {
+    let (stage, _worker, message) = stage_with_a_letter(5);
+    wait_for_expired(&stage, 1);
+    let told = remint(&stage, &["--set", "reminter.remints_max=0"]);
+    assert_eq!(
+        (&told[0]["done"], &told[0]["reason"]),
+        (&json!("put-away"), &json!("grant-expired")),
+        "{told:?}"
+    );
+    let end = stage.wait(1, &message.id);
+    assert_eq!((&end["state"], &end["reason"]), (&json!("expired"), &json!("grant-expired")), "{end:#}");
+    let letters = stage.dead();
+    assert_eq!((letters.len(), &letters[0]["queue"]), (1, &json!("dead")), "{letters:?}");
+    assert!(letters[0]["detail"].as_str().is_some_and(|detail| detail.contains("no more")), "{letters:?}");
+}
+
+#[test]
+fn a_job_that_was_cancelled_while_it_waited_gets_no_new_grants() {
+    let (stage, _worker, message) = stage_with_a_letter(5);
+    wait_for_expired(&stage, 1);
+    let told = stage.json(0, &["cancel", &message.id, "--why", "no longer wanted"]);
+    assert_eq!((&told[0]["ordered"], &told[0]["state"]), (&json!(true), &json!("reminting")), "{told:?}");
+    let told = remint(&stage, &[]);
+    assert_eq!(told[0]["done"], "cancelled", "{told:?}");
+    let end = stage.wait(1, &message.id);
+    assert_eq!(end["state"], "cancelled", "{end:#}");
+    assert!(stage.dead().is_empty(), "{:?}", stage.dead());
+    assert!(!stage.storage.exists(&stage.output, "output"));
+}
+
+#[test]
+fn a_letter_whose_grants_were_not_minted_here_is_put_away() {
+    let stage = Stage::new();
+    stage.put("input", "some bytes");
+    let message = short(&stage, "output", 1, 5);
+    let forged = |side: &str| {
+        let url = message.body[side]["url"].as_str().expect("a URL");
+        format!(
+            "{}&sig=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA%3D",
+            url.split_once("&sig=").expect("signed").0
+        )
+    };
+    let (input, output) = (forged("input"), forged("output"));
+    let message = message.with("/input/url", json!(input)).with("/output/url", json!(output));
+    publish_expiring(&stage, &message);
+    let _worker = stage.worker();
+    wait_for_expired(&stage, 1);
+    let told = remint(&stage, &[]);
+    assert_eq!(
+        (&told[0]["done"], &told[0]["reason"]),
+        (&json!("put-away"), &json!("grant-refused")),
+        "{told:?}"
+    );
+    let letters = stage.dead();
+    assert_eq!((letters.len(), &letters[0]["queue"]), (1, &json!("dead")), "{letters:?}");
+    assert!(letters[0]["detail"].as_str().is_some_and(|it| it.contains("not minted here")), "{letters:?}");
+    assert_eq!(stage.json(0, &["status", &message.id])[0]["state"], "expired");
+}
+
+/// Expired jobs of one stage, with the outputs `0` up to `count`.
+fn many(stage: &Stage<'_>, count: usize) -> Vec<Message> {
+    let messages: Vec<_> = (0..count).map(|number| short(stage, &number.to_string(), 1, 5)).collect();
+    messages.iter().for_each(|message| publish_expiring(stage, message));
+    messages
+}
+
+/// All of them end well: one output and one success each.
+#[track_caller]
+fn expect_each_done_once(stage: &Stage<'_>, messages: &[Message]) {
+    for message in messages {
+        let end = stage.wait(0, &message.id);
+        assert_eq!(end["state"], "succeeded", "{end:#}");
+        let ids: BTreeSet<String> = stage
+            .reports(&message.id)
+            .iter()
+            .filter(|report| kind(report) == "succeeded")
+            .map(|report| report["id"].to_string())
+            .collect();
+        assert_eq!(ids.len(), 1, "{ids:?}");
+    }
+    assert_eq!(stage.storage.list(&stage.output).len(), messages.len());
+    wait_for_depth(stage, "expired", 0);
+}
+
+#[test]
+fn a_reminter_that_is_killed_in_the_middle_loses_no_job() {
+    let stage = Stage::new();
+    stage.put("input", "some bytes");
+    let messages = many(&stage, 12);
+    let _worker = stage.worker();
+    wait_for_expired(&stage, messages.len());
+    let reminter = stage.valet().args(["reminter", "--per-second", "5"]).start();
+    wait_for("some to be minted anew", COMMAND_TIMEOUT, || {
+        let said = reminter.stdout();
+        if said.lines().count() >= 3 { Ok(()) } else { Err(format!("{said}{}", reminter.stderr())) }
+    });
+    reminter.kill();
+    remint(&stage, &[]);
+    expect_each_done_once(&stage, &messages);
+}
+
+#[test]
+fn two_reminters_side_by_side_do_no_harm_and_end_when_they_are_told_to() {
+    let stage = Stage::new();
+    stage.put("input", "some bytes");
+    let messages = many(&stage, 12);
+    let _worker = stage.worker();
+    wait_for_expired(&stage, messages.len());
+    let reminters: Vec<Process> = (0..2).map(|_| stage.valet().arg("reminter").start()).collect();
+    expect_each_done_once(&stage, &messages);
+    let lines =
+        |reminter: &Process| reminter.stdout().lines().filter(|line| line.contains("minted anew")).count();
+    wait_for("each to be minted once", Duration::from_secs(30), || {
+        let told: Vec<usize> = reminters.iter().map(lines).collect();
+        if told.iter().sum::<usize>() == messages.len() { Ok(()) } else { Err(format!("{told:?}")) }
+    });
+    for reminter in reminters {
+        let ended = reminter.terminate(Duration::from_secs(20));
+        assert!(ended.success(), "{ended}: {}", reminter.stderr());
+    }
+}
