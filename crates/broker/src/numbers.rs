@@ -12,12 +12,15 @@ use crate::{
 use futures::{FutureExt, StreamExt};
 use lapin::{
     Channel, Consumer,
-    options::{BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions},
+    options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::timeout;
+
+/// A log that says that it is empty is believed after this: its length is up to 5 s old.
+const EMPTY: Duration = Duration::from_secs(2);
 
 /// What was declared, as far as workers and producers must know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +68,7 @@ impl Numbers {
 
 /// The last entry of the log; none if there is none, or none that can be read.
 ///
-/// A few round trips. Never waits for what is not there: an empty log says so by its length.
+/// A few round trips. Only a log that is empty, or says so, costs [`EMPTY`].
 pub(crate) async fn read(link: &Link) -> Option<Numbers> {
     let Opened { channel, generation } = timeout(RPC, link.channel()).await.ok()?.ok()?;
     match timeout(RPC, last_entry(&channel)).await {
@@ -92,11 +95,9 @@ fn decode(bytes: &[u8]) -> Option<Numbers> {
 }
 
 async fn last_entry(channel: &Channel) -> lapin::Result<Option<Vec<u8>>> {
-    if length(channel).await? == 0 {
-        return Ok(None);
-    }
+    let patience = if length(channel).await? == 0 { EMPTY } else { RPC };
     let mut consumer = consume(channel).await?;
-    let Some(first) = consumer.next().await else { return Ok(None) };
+    let Ok(Some(first)) = timeout(patience, consumer.next()).await else { return Ok(None) };
     let mut entry = first?.data;
     // A chunk is delivered as one piece before the channel's next answer, so after a round trip all
     // of the last chunk is here.
@@ -104,6 +105,8 @@ async fn last_entry(channel: &Channel) -> lapin::Result<Option<Vec<u8>>> {
     while let Some(Some(next)) = consumer.next().now_or_never() {
         entry = next?.data;
     }
+    // RabbitMQ 3.10 goes on listing a stream's consumer whose channel is closed over it.
+    channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await?;
     let _ = channel.close(200, "read".into()).await;
     Ok(Some(entry))
 }

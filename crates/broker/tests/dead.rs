@@ -114,22 +114,47 @@ async fn letters_that_no_worker_wrote_have_a_reason_too() {
     let mut message = support::job("late");
     message.expiration = Some(std::time::Duration::from_millis(50));
     producer.publisher().publish(message).await.await.unwrap();
-    site.depth("expired", 1).await;
-    let mut pass = DeadLetters::open(&producer, DeadQueue::Expired).await.unwrap();
-    let letter = pass.next().await.unwrap().expect("it expired");
-    assert_eq!(letter.reason, Reason::GrantExpired.code());
-    assert_eq!(letter.user_id.as_deref(), Some(site.names.producer.as_str()));
-    assert!(letter.dead_at.is_some() && letter.worker.is_none());
-    pass.close().await.unwrap();
-
+    let worker = site.worker().await;
+    let mut ended = worker.ended_feed("undertaker");
+    support::bury_ended(&mut ended).await;
     submit(&producer, "climber").await;
-    let (_session, mut feed) = site.feed().await;
+    let mut feed = worker.feed(support::feed_options());
     for _ in 0..3 {
         support::settle_next(&mut feed, Disposition::Retry).await;
     }
-    site.depth("dead", 1).await;
+    support::bury_ended(&mut ended).await;
+    site.depth("dead", 2).await;
     let mut pass = DeadLetters::open(&producer, DeadQueue::Dead).await.unwrap();
-    assert_eq!(pass.next().await.unwrap().expect("it is dead").reason, Reason::AttemptsExhausted.code());
+    let late = pass.next().await.unwrap().expect("two letters");
+    assert_eq!(late.reason, Reason::GrantExpired.code());
+    assert_eq!(late.user_id.as_deref(), Some(site.names.producer.as_str()));
+    assert!(late.dead_at.is_some() && late.worker.is_none());
+    let climber = pass.next().await.unwrap().expect("two letters");
+    assert_eq!(climber.reason, Reason::AttemptsExhausted.code());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_come_one_at_a_time_to_whoever_waits() {
+    let site = Site::shared().await;
+    bury(&site, 3).await;
+    let producer = site.producer().await;
+    let mut feed = producer.letters(DeadQueue::Dead);
+    let mut other = producer.letters(DeadQueue::Dead);
+    let one = support::in_time(feed.next()).await.expect("a letter");
+    let two = support::in_time(other.next()).await.expect("a letter");
+    let ids = [&one, &two].map(|letter| letter.message_id.clone().unwrap());
+    assert!(ids.contains(&"id-0".to_owned()) && ids.contains(&"id-1".to_owned()), "{ids:?}");
+    two.remove().await.unwrap();
+    let three = support::in_time(other.next()).await.expect("a letter");
+    assert_eq!(three.message_id.as_deref(), Some("id-2"));
+    // Handed back, it goes to any of them, at once.
+    let id = one.message_id.clone();
+    one.hand_back().await.unwrap();
+    let again = support::in_time(feed.next()).await.expect("the letter again");
+    assert_eq!(again.message_id, id);
+    drop((feed, other));
+    site.depth("dead", 2).await;
+    assert_eq!(self::ids(&site).await.len(), 2, "what was not removed is back");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -113,6 +113,26 @@ async fn what_is_no_report_is_named_and_skipped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_report_under_a_key_that_is_not_its_own_is_not_believed() {
+    let site = Site::shared().await;
+    let (worker, producer) = (site.worker().await, site.producer().await);
+    // A worker's login may file "started", and says "accepted" under it; so with "submitted".
+    let report = report(0);
+    let key = report.routing_key().replace("accepted", "started");
+    let event = report.to_event();
+    let mut message = Outgoing::new("events", key, report.id(), &event.body);
+    message.content_type = Some(event.content_type);
+    message.headers = event.headers;
+    worker.publisher().publish(message).await.await.unwrap();
+    let mut log = EventLog::replay(&producer, Start::First);
+    let first = timeout(PATIENCE, log.next()).await.unwrap().unwrap();
+    assert!(
+        matches!(&first, LogItem::Malformed { problem, .. } if problem.contains("routing key")),
+        "{first:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_connection_skips_and_repeats_nothing() {
     let site = Site::shared().await;
     let (worker, producer) = (site.worker().await, site.producer().await);

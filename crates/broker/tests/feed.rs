@@ -10,22 +10,22 @@ use valet_broker::{Disposition, SettleError, Settled, Stage, topology::TopologyO
 use valet_protocol::Reason;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rejected_jobs_climb_the_ladder_to_dead() {
+async fn rejected_jobs_climb_the_ladder_to_the_ended() {
     let site = Site::shared().await;
     submit(&site.producer().await, "climber").await;
     let (_session, mut feed) = site.feed().await;
     for (attempt, stage) in [(1, Stage::First), (2, Stage::Second), (3, Stage::Last)] {
         let delivery = next(&mut feed).await;
-        assert_eq!((delivery.attempt(), delivery.stage()), (attempt, stage));
+        assert_eq!((delivery.stage().number(), delivery.stage()), (attempt, stage));
         assert_eq!(delivery.message_id(), Some("climber"));
         assert_eq!(delivery.user_id(), Some(site.names.producer.as_str()), "survives dead-lettering");
         assert_eq!(delivery.settle(Disposition::Retry).await.unwrap(), Settled::Retrying);
     }
-    site.depth("dead", 1).await;
+    site.depth("jobs.ended", 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_kills_its_workers_ends_in_dead() {
+async fn a_job_that_kills_its_workers_is_taken_off() {
     let site =
         Site::on(valet_testkit::Broker::shared(), TopologyOptions { delivery_limit: 1, ..quick() }).await;
     submit(&site.producer().await, "poison").await;
@@ -37,17 +37,17 @@ async fn a_job_that_kills_its_workers_ends_in_dead() {
         session.close().await;
         drop(delivery);
     }
-    site.depth("dead", 1).await;
+    site.depth("jobs.ended", 1).await;
     site.depth("jobs.r0", 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_whose_grants_die_in_the_queue_end_in_expired() {
+async fn jobs_whose_grants_die_in_the_queue_are_taken_off() {
     let site = Site::shared().await;
     let mut message = support::job("late");
     message.expiration = Some(Duration::from_millis(100));
     site.producer().await.publisher().publish(message).await.await.unwrap();
-    site.depth("expired", 1).await;
+    site.depth("jobs.ended", 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,9 +119,9 @@ async fn retries_are_not_starved_by_a_full_first_stage() {
         }
         published += 1;
         let delivery = next(&mut feed).await;
-        let attempt = delivery.attempt();
+        let stage = delivery.stage();
         delivery.settle(Disposition::Ack).await.unwrap();
-        if attempt == 2 {
+        if stage == Stage::Second {
             break;
         }
         assert!(published < 4000, "the retry never came");

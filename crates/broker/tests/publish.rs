@@ -62,7 +62,7 @@ async fn a_denied_message_fails_alone_among_many() {
     let mut receipts = Vec::new();
     for number in 0..60 {
         let message = match number {
-            30 => Outgoing::new("dead", "dead", "forbidden", b"x"),
+            30 => Outgoing::new("jobs.dlx0", "r0", "forbidden", b"x"),
             40 => Outgoing::new("no such exchange", "x", "absent", b"x"),
             _ => job(&format!("id-{number}")),
         };

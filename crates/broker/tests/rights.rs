@@ -36,6 +36,13 @@ async fn a_worker_cannot_publish_jobs() {
         ("control", "cancel.x"),
         ("events", "default.x.started"),
         ("events", "default.0192aaaa-0000-7000-8000-000000000000.invented"),
+        // Only a producer submits and mints.
+        ("events", "default.0192aaaa-0000-7000-8000-000000000000.submitted"),
+        ("events", "default.0192aaaa-0000-7000-8000-000000000000.reminted"),
+        ("control", "cancel.0192aaaa-0000-7000-8000-000000000000"),
+        ("", "jobs.ended"),
+        ("", "control.log"),
+        ("", "topology.log"),
         ("jobs.dlx0", "r0"),
     ] {
         let refused = session.publisher().publish(Outgoing::new(exchange, key, "m", b"{}")).await.await;
@@ -60,6 +67,10 @@ async fn a_worker_cannot_declare_bind_or_read_elsewhere() {
         let got = channel().await.basic_get(queue.into(), BasicGetOptions::default()).await;
         assert!(is_refused(&got), "{queue}: {got:?}");
     }
+    for queue in ["jobs.r0", "jobs.r1", "jobs.r2", "jobs.ended"] {
+        let got = channel().await.basic_get(queue.into(), BasicGetOptions::default()).await;
+        assert!(got.is_ok(), "{queue}: {got:?}");
+    }
     let bound = channel()
         .await
         .queue_bind("jobs.r0".into(), "events".into(), "#".into(), QueueBindOptions::default(), table())
@@ -71,13 +82,25 @@ async fn a_worker_cannot_declare_bind_or_read_elsewhere() {
 async fn a_producer_cannot_take_jobs_or_forge_reports() {
     let site = Site::shared().await;
     let connection = thief(&site, Role::Producer).await;
-    for queue in ["jobs.r0", "jobs.r1", "jobs.r2"] {
+    for queue in ["jobs.r0", "jobs.r1", "jobs.r2", "jobs.ended"] {
         let channel = connection.create_channel().await.unwrap();
         assert!(is_refused(&channel.basic_get(queue.into(), BasicGetOptions::default()).await), "{queue}");
     }
     let session = site.producer().await;
-    for (exchange, key) in [("events", "default.x.succeeded"), ("dead", "dead"), ("", "jobs.r1")] {
-        let refused = session.publisher().publish(Outgoing::new(exchange, key, "m", b"{}")).await.await;
+    let job = uuid::Uuid::now_v7();
+    for word in ["submitted", "reminted", "expired", "dead", "cancelled"] {
+        let own = Outgoing::new("events", format!("default.{job}.{word}"), "m", b"{}");
+        session.publisher().publish(own).await.await.unwrap_or_else(|error| panic!("{word}: {error}"));
+    }
+    for (exchange, key) in [
+        ("events", format!("default.{job}.succeeded")),
+        ("events", format!("default.{job}.started")),
+        ("control", "anything".to_owned()),
+        ("", "jobs.r1".to_owned()),
+        ("", "jobs.ended".to_owned()),
+    ] {
+        let refused =
+            session.publisher().publish(Outgoing::new(exchange, key.clone(), "m", b"{}")).await.await;
         assert!(matches!(&refused, Err(PublishError::Denied { .. })), "{exchange}/{key}: {refused:?}");
     }
 }

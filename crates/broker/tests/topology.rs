@@ -138,6 +138,95 @@ async fn declare_repairs_what_it_says_it_repairs() {
     assert_eq!(differences(&site).await, vec![]);
 }
 
+/// What the topology had before there was `jobs.ended`.
+fn make_older(site: &Site<'_>) {
+    for (queue, reason) in [("expired", "expired"), ("dead", "delivery_limit")] {
+        let arguments = json!({ "x-match": "all-with-x", "x-first-death-reason": reason });
+        let body = json!({ "routing_key": "", "arguments": arguments });
+        site.broker.api("POST", &path(site, "bindings", &format!("e/jobs.dlx0/q/{queue}")), Some(body));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_topology_is_brought_up_to_date_without_a_loss() {
+    let site = Site::shared().await;
+    make_older(&site);
+    let found: Vec<_> = differences(&site).await.iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("retired binding jobs.dlx0 → expired"), "{found:?}");
+    let declared = site.management().declare(&site.topology).await.unwrap();
+    assert_eq!(
+        declared.changes,
+        ["removed binding jobs.dlx0 → expired", "removed binding jobs.dlx0 → dead"],
+        "{declared:?}"
+    );
+    assert_eq!(differences(&site).await, vec![]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_earlier_last_stage_is_a_conflict_that_says_what_to_do() {
+    let site = Site::shared().await;
+    site.broker.api("DELETE", &path(&site, "queues", names::JOBS_R2), None);
+    let arguments = json!({
+        "x-queue-type": "quorum", "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "dead",
+        "x-dead-letter-strategy": "at-least-once", "x-overflow": "reject-publish",
+    });
+    let body = json!({ "durable": true, "arguments": arguments });
+    site.broker.api("PUT", &path(&site, "queues", names::JOBS_R2), Some(body));
+    make_older(&site);
+    let error = site.management().declare(&site.topology).await.expect_err("the key cannot be changed");
+    let text = error.to_string();
+    assert!(text.contains("jobs.ended") && text.contains("rabbitmqctl delete_queue jobs.r2"), "{text}");
+    assert_eq!(differences(&site).await.len(), 3, "nothing was changed");
+    site.broker.api("DELETE", &path(&site, "queues", names::JOBS_R2), None);
+    site.management().declare(&site.topology).await.unwrap();
+    assert_eq!(differences(&site).await, vec![]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_declared_is_known_to_whoever_connects() {
+    let site = Site::shared().await;
+    let version = site.management().version().await.unwrap();
+    let (worker, producer) = (site.worker().await, site.producer().await);
+    for session in [&worker, &producer] {
+        assert_eq!(session.numbers(), Some(&site.topology.numbers(version)));
+        assert_eq!(session.broker_version(), Some(version));
+    }
+    let other = TopologyOptions {
+        consumer_timeout: Duration::from_secs(777),
+        node_consumer_timeout: Duration::from_secs(777),
+        ..quick()
+    };
+    for _ in 0..3 {
+        site.management().declare(&Topology::standard(&other)).await.unwrap();
+    }
+    let later = site.worker().await;
+    assert_eq!(later.numbers().unwrap().consumer_timeout_seconds, 777, "the last declaration counts");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_that_nobody_told_are_not_made_up() {
+    let site = Site::shared().await;
+    let log = path(&site, "queues", names::TOPOLOGY_LOG);
+    site.broker.api("DELETE", &log, None);
+    assert_eq!(site.worker().await.numbers(), None, "no such log");
+    site.broker.api("PUT", &log, Some(json!({ "durable": true, "arguments": { "x-queue-type": "stream" } })));
+    assert_eq!(site.worker().await.numbers(), None, "an empty log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_version_gets_the_numbers_that_it_takes() {
+    let site = Site::shared().await;
+    let capabilities = site.management().version().await.unwrap().capabilities();
+    let found = site.broker.api("GET", &path(&site, "policies", "valet.jobs.r1"), None);
+    let definition = found["definition"].as_object().unwrap();
+    assert_eq!(definition.contains_key("consumer-timeout"), capabilities.consumer_timeout_policy, "{found}");
+    assert_eq!(definition.contains_key("delayed-retry-type"), capabilities.delayed_retry_policy, "{found}");
+    let declared = site.management().declare(&site.topology).await.unwrap();
+    let told = declared.notes.iter().any(|note| note.contains("consumer_timeout = 1800000"));
+    assert_eq!(told, !capabilities.consumer_timeout_policy, "{declared:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn logins_are_kept_until_rotation_is_asked_for() {
     let site = Site::shared().await;
@@ -163,7 +252,7 @@ async fn the_provisioner_can_declare_but_not_make_logins() {
     .unwrap();
     site.broker.api("DELETE", &path(&site, "queues", "expired"), None);
     let declared = management.declare(&site.topology).await.unwrap();
-    assert_eq!(declared.changes.len(), 3, "the queue and its two bindings: {declared:?}");
+    assert_eq!(declared.changes.len(), 2, "the queue and its binding: {declared:?}");
     let refused = management.provision(&LoginNames::with_prefix("intruder"), Existing::Keep).await;
     assert!(matches!(refused, Err(ManagementError::Refused { .. })), "{refused:?}");
 }

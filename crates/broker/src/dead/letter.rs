@@ -117,7 +117,7 @@ impl fmt::Debug for DeadLetter {
 /// at every stage.
 fn brokers_reason(properties: &BasicProperties, queue: DeadQueue) -> Reason {
     match (queue, header(properties, "x-first-death-reason")) {
-        (DeadQueue::Expired, _) => Reason::GrantExpired,
+        (DeadQueue::Expired, _) | (_, Some("expired")) => Reason::GrantExpired,
         (DeadQueue::Dead, Some("delivery_limit")) => Reason::WorkerLost,
         (DeadQueue::Dead, _) => Reason::AttemptsExhausted,
     }

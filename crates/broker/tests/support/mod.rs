@@ -3,7 +3,7 @@
 
 use std::{fmt::Display, time::Duration};
 use valet_broker::{
-    BrokerConfig, Disposition, Feed, FeedOptions, Outgoing, Password, Purpose, Session, TlsConfig,
+    BrokerConfig, Disposition, EndedFeed, Feed, FeedOptions, Outgoing, Password, Purpose, Session, TlsConfig,
     management::{Existing, Login, LoginNames, Management},
     topology::{Role, Topology, TopologyOptions, names},
 };
@@ -121,6 +121,28 @@ pub fn job(id: &str) -> Outgoing {
 /// Publishes and waits for the confirm.
 pub async fn submit(session: &Session, id: &str) {
     session.publisher().publish(job(id)).await.await.expect("the job is confirmed");
+}
+
+/// Within the test's patience.
+pub async fn in_time<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work).await.expect("it comes in time")
+}
+
+/// Puts the next ended job into `dead` as the broker left it.
+pub async fn bury_ended(feed: &mut EndedFeed) {
+    let ended = in_time(feed.next()).await.expect("the session is open");
+    ended.settle(Disposition::Retry).await.expect("it is settled");
+}
+
+/// Cuts every connection from the broker's side, once so many are listed.
+pub async fn cut_connections(site: &Site<'_>, count: usize) {
+    eventually(&format!("{count} connections are listed"), async || {
+        let path = format!("/api/vhosts/{}/connections", site.vhost.name());
+        let listed = site.broker.api("GET", &path, None).as_array().map_or(0, Vec::len);
+        if listed >= count { Ok(()) } else { Err(listed) }
+    })
+    .await;
+    site.broker.close_connections(&site.vhost);
 }
 
 /// The next job within the test's patience.

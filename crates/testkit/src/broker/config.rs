@@ -21,6 +21,8 @@ pub struct BrokerOptions {
     pub message_bytes_max: u64,
     /// How long a delivery may stay unsettled (RabbitMQ's `consumer_timeout`).
     pub consumer_timeout_ms: u64,
+    /// How often channels look at the age of deliveries, up to RabbitMQ 4.2: a timeout shows that much later.
+    pub channel_tick_ms: u64,
     /// Definitions to load at start, in the form of RabbitMQ's `load_definitions`. They come on top of the
     /// administrator; vhost `/` must be in them when they have any vhost.
     pub definitions: Option<Value>,
@@ -47,7 +49,8 @@ impl Default for BrokerOptions {
             release: Release::of_environment(),
             tls: None,
             message_bytes_max: 131_072,
-            consumer_timeout_ms: 1_800_000,
+            consumer_timeout_ms: 18_000_000,
+            channel_tick_ms: 60_000,
             definitions: None,
             config_lines: Vec::new(),
         }
@@ -68,7 +71,8 @@ pub(super) fn write_files(folder: &Folder, options: &BrokerOptions, ports: &Port
         let _ = writeln!(lines, "{line}");
     }
     folder.write("rabbitmq.conf", lines);
-    folder.write("advanced.config", "[].");
+    let tick = options.channel_tick_ms;
+    folder.write("advanced.config", format!("[{{rabbit, [{{channel_tick_interval, {tick}}}]}}]."));
     folder.write("enabled_plugins", "[rabbitmq_management,rabbitmq_auth_mechanism_ssl].");
 }
 
