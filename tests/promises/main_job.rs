@@ -29,8 +29,11 @@ fn reports_tell_the_job_from_acceptance_to_success_in_order() {
     let end = stage.run(0, &input, &stage.target("clip.mp4"), &["--preset", "h264-720p"]);
     let reports = stage.reports(end["id"].as_str().expect("an id"));
     let kinds: Vec<&str> = reports.iter().map(kind).collect();
+    // The producer says that it has submitted the job once the broker has it: a worker may be quicker.
+    let of_worker: Vec<&str> = kinds.iter().copied().filter(|kind| *kind != "submitted").collect();
+    assert_eq!(of_worker.len() + 1, kinds.len(), "submitted once: {kinds:?}");
     assert_eq!(
-        (kinds.first(), kinds.get(1), kinds.last()),
+        (of_worker.first(), of_worker.get(1), of_worker.last()),
         (Some(&"accepted"), Some(&"started"), Some(&"succeeded")),
         "{kinds:?}"
     );
@@ -55,7 +58,7 @@ fn jobs_wait_for_a_worker_and_two_workers_share_them() {
         .map(|number| stage.submit(&input, &stage.target(&number.to_string()), &["--preset", "copy"]))
         .collect();
     let status = stage.json(0, &["status", &ids[0]]);
-    assert_eq!(status[0]["state"], "unseen", "{status:?}");
+    assert_eq!(status[0]["state"], "queued", "{status:?}");
     let (_one, _two) = (stage.worker(), stage.worker());
     for id in &ids {
         assert_eq!(stage.wait(0, id)["state"], "succeeded");
