@@ -7,6 +7,7 @@ mod grants;
 mod jail;
 mod keyless;
 mod login;
+mod mishaps;
 mod outputs;
 mod say;
 mod scene;
@@ -58,13 +59,16 @@ fn show(promises: &mut Promises) -> Result<(), String> {
     put_clips(&scene);
     let ids = submit(&scene)?;
     let messages = seen_on_the_broker(&scene)?;
-    let workers = start_workers(&scene)?;
+    let mut workers = start_workers(&scene)?;
     let ends = watch(&scene, &ids, promises)?;
 
     say::part("What came out");
     outputs::save(&scene, &ends, promises)?;
     say::part("What became of the corrupt input");
     outputs::explain(&scene, &ends, promises);
+    signals::check()?;
+    say::part("What a crash does not lose, and what is no longer wanted");
+    mishaps::survive(&scene, &mut workers, promises)?;
     signals::check()?;
     say::part("What the worker's grants could not do");
     grants::attack(&scene, &messages, promises)?;

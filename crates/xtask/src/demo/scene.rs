@@ -59,7 +59,8 @@ impl Scene {
             .env("VALET_STORAGE_ACCOUNT", self.storage.account())
             .env("VALET_STORAGE_ACCOUNT_KEY_FILE", self.folder.join("account-key"))
             .env("VALET_STORAGE_ENDPOINT", self.storage.endpoint())
-            .env("VALET_STORAGE_LOOPBACK", "true");
+            .env("VALET_STORAGE_LOOPBACK", "true")
+            .env("VALET_STATUS_URL", format!("sqlite:{}", self.folder.join("status.db").display()));
         command
     }
 
@@ -126,6 +127,8 @@ impl Scene {
     fn declare(&self) -> Result<(), String> {
         let mut command = program();
         command.args(["topology", "declare", "--logins"]).arg(self.folder.join("logins"));
+        // What testkit's node says in its rabbitmq.conf; from RabbitMQ 3.12 on the queue's own limit counts.
+        command.args(["--node-consumer-timeout", "5h"]);
         command
             .env("VALET_BROKER_URL", self.broker.amqp_url(VHOST))
             .env("VALET_BROKER_MANAGEMENT_URL", self.broker.management_url())
