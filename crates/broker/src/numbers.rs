@@ -19,8 +19,9 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// A log that says that it is empty is believed after this: its length is up to 5 s old.
-const EMPTY: Duration = Duration::from_secs(2);
+/// A log that says that it is empty is believed after this: its length is up to 5 s old, and a busy broker is slow to
+/// give the first entry. A log without any entry is what a broken-off declare leaves.
+const EMPTY: Duration = Duration::from_secs(8);
 
 /// What was declared, as far as workers and producers must know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
