@@ -82,6 +82,9 @@ fn all_that_a_worker_must_not_have_is_told_at_once() {
     }
 }
 
+/// A job that nobody knows.
+const JOB: &str = "01976d2a-7f00-7abc-8def-0123456789ab";
+
 /// An outcome that must be the broker's refusal, and nothing else.
 #[track_caller]
 fn denied<T: std::fmt::Debug>(what: &str, outcome: lapin::Result<T>) {
@@ -138,14 +141,22 @@ fn a_stolen_worker_login_enqueues_nothing_and_reads_nothing_but_jobs() {
             ("", "jobs.r0"),
             ("", "dead"),
             ("jobs.dlx0", "r0"),
-            ("control", "cancel.x"),
+            ("control", &format!("cancel.{JOB}")),
             ("amq.topic", "x"),
+            ("events", &format!("default.{JOB}.submitted")),
+            ("events", &format!("default.{JOB}.reminted")),
         ] {
             denied(&format!("publish to {exchange:?}/{key}"), publish(&thief, exchange, key).await);
         }
         for queue in ["dead", "expired", "events.log", "retry.1", "retry.2"] {
             denied(&format!("read {queue}"), read(&thief, queue).await);
             denied(&format!("consume {queue}"), consume(&thief, queue).await);
+        }
+        for log in ["control.log", "topology.log"] {
+            // Not a matter of rights: a stream cannot be purged, and to try ends the connection.
+            let another = connect(&stage, "worker").await;
+            let purged = channel(&another).await.queue_purge(log.into(), QueuePurgeOptions::default()).await;
+            assert!(purged.is_err(), "orders and numbers can be wiped out: {log}");
         }
         expect_no_configuring(&thief).await;
         read(&thief, "jobs.r0").await.expect("its own work is open to it");
@@ -163,8 +174,12 @@ fn a_stolen_producer_login_takes_no_jobs_and_forges_no_reports() {
             let purged = channel(&thief).await.queue_purge(queue.into(), QueuePurgeOptions::default()).await;
             denied(&format!("purge {queue}"), purged);
         }
-        for (exchange, key) in [("events", "default.x.succeeded"), ("dead", "dead"), ("", "jobs.r1")] {
-            denied(&format!("publish to {exchange:?}/{key}"), publish(&thief, exchange, key).await);
+        for word in ["accepted", "started", "progress", "succeeded", "failed", "retrying"] {
+            let key = format!("default.{JOB}.{word}");
+            denied(&format!("report {word}"), publish(&thief, "events", &key).await);
+        }
+        for queue in ["jobs.r0", "jobs.r1", "jobs.ended", "dead"] {
+            denied(&format!("publish straight into {queue}"), publish(&thief, "", queue).await);
         }
         expect_no_configuring(&thief).await;
         publish(&thief, "jobs", "r0").await.expect("its own work is open to it");
