@@ -10,6 +10,8 @@ mod op;
 mod play;
 mod real;
 
+use std::cell::RefCell;
+
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use valet_testkit::{Broker, Storage};
 
@@ -18,13 +20,21 @@ use op::Op;
 use play::Play;
 use real::Real;
 
-const IN_MEMORY: u32 = 5_000;
+const IN_MEMORY: u32 = 3_000;
 const ON_A_BROKER: u32 = 30;
+/// On a broker, each try at a shorter sequence may wait for what does not come.
+const SHRINK_MILLISECONDS_MAX: u32 = 60_000;
 
 /// Plays so many random sequences; one that fails is shortened and shown, an operation a line.
 #[track_caller]
 fn expect_all(cases: u32, length_max: usize, play: impl Fn(&[Op]) -> Result<(), String>) {
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 2_000,
+        max_shrink_time: SHRINK_MILLISECONDS_MAX,
+        ..Config::default()
+    };
     let mut runner = TestRunner::new(config);
     let ended = runner.run(&op::sequences(length_max), |ops| play(&ops).map_err(TestCaseError::fail));
     if let Err(failure) = ended {
@@ -49,12 +59,18 @@ fn every_sequence_brings_every_job_to_one_end() {
 
 #[test]
 fn a_real_broker_moves_jobs_as_the_model_says() {
-    let stage =
-        Stage::declared(Broker::shared(), Storage::shared(), &["--retry-1", "50ms", "--retry-2", "50ms"]);
-    let real = Real::start(&stage);
+    let new_stage =
+        || Stage::declared(Broker::shared(), Storage::shared(), &["--retry-1", "50ms", "--retry-2", "50ms"]);
+    let stage = RefCell::new(new_stage());
     expect_all(ON_A_BROKER, 30, |ops| {
+        let real = Real::start(&stage.borrow());
         let played = Play::new(Some(&real)).run(ops);
-        real.clear();
+        real.end();
+        if let Err(problem) = &played {
+            println!("{problem}\n{ops:?}");
+            // What it left is nothing to begin the next one with.
+            stage.replace(new_stage());
+        }
         played
     });
 }

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lapin::options::QueueDeclareOptions;
+use lapin::options::{QueueDeclareOptions, QueuePurgeOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection, ConnectionProperties};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use valet_broker::topology::names;
 use valet_broker::{
-    BrokerConfig, DeadLetters, DeadQueue, Delivery, Disposition, EndedFeed, Ending, Feed, FeedOptions,
-    OrderItem, Orders, Outgoing, Purpose, Session,
+    BrokerConfig, DeadLetters, DeadQueue, Delivery, Disposition, Ending, Feed, FeedOptions, OrderItem,
+    Orders, Outgoing, Purpose, Session,
 };
 use valet_protocol::{CancelOrder, Detail, JobId, Reason};
 use valet_testkit::wait::try_wait_for;
@@ -26,7 +26,7 @@ use crate::stage::Stage;
 /// Longest wait for anything that the model says is due.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// One virtual host, played on again and again.
+/// The sessions of one sequence.
 pub(super) struct Real {
     runtime: Runtime,
     producer: Session,
@@ -40,7 +40,6 @@ pub(super) struct Real {
 struct Hands {
     feeds: Vec<Feed>,
     held: BTreeMap<usize, Delivery>,
-    ended: EndedFeed,
     orders: Orders,
 }
 
@@ -60,7 +59,6 @@ impl Real {
             let hands = Hands {
                 feeds: (0..SLOTS).map(|_| worker.feed(options())).collect(),
                 held: BTreeMap::new(),
-                ended: worker.ended_feed("model"),
                 orders: worker.orders(),
             };
             (producer, worker, connection, channel, hands)
@@ -84,20 +82,15 @@ impl Real {
         })
     }
 
-    /// Empties every queue, for the next sequence.
-    pub(super) fn clear(&self) {
-        let mut hands = self.hands.borrow_mut();
-        let held = std::mem::take(&mut hands.held);
+    /// Ends all sessions.
+    pub(super) fn end(self) {
         self.runtime.block_on(async {
-            for (_, delivery) in held {
-                // A sequence that went wrong may have lost it.
-                let _ = delivery.settle(Disposition::Ack).await;
-            }
+            tokio::join!(self.worker.close(), self.producer.close());
             for queue in QUEUES {
-                let purged =
-                    self.channel.queue_purge(queue.into(), lapin::options::QueuePurgeOptions::default());
+                let purged = self.channel.queue_purge(queue.into(), QueuePurgeOptions::default());
                 purged.await.expect("the administrator may");
             }
+            drop(self.hands);
         });
     }
 
@@ -146,8 +139,9 @@ impl Real {
 
     /// Deals with the next job that the broker ended, which must be this one; in which stage it ended.
     pub(super) fn bury(&self, ids: &[JobId], due: (usize, Ended)) -> Result<u32, String> {
-        let mut hands = self.hands.borrow_mut();
-        let next = self.wait("a job that the broker ended", hands.ended.next())?;
+        // Only for as long as it is needed: it takes some into its hands, which would not count as waiting then.
+        let mut feed = self.runtime.block_on(async { self.worker.ended_feed("model") });
+        let next = self.wait("a job that the broker ended", feed.next())?;
         let job = next.ok_or("the session is closed")?;
         let ended = match job.ending() {
             Ending::Lost { .. } => Ended::Lost,
