@@ -44,6 +44,9 @@ pub enum Cause {
         /// How often it was given out, when the broker says so.
         deliveries: Option<u64>,
     },
+    /// The worker ends, and if it handed the job back, the broker would give it up.
+    #[error("the worker ended before the job did, and the job has come back as often as the broker lets it")]
+    HandedBackTooOften,
     /// The attempt as a whole took too long.
     #[error("the attempt was ended after {} s in all, of which the codec may have {} s: transfers were slow", held.as_secs(), wall.as_secs())]
     HeldTooLong {

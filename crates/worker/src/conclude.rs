@@ -30,6 +30,15 @@ pub enum Interruption {
     Lost(LeaseLoss),
 }
 
+impl From<Interruption> for End {
+    fn from(interruption: Interruption) -> Self {
+        match interruption {
+            Interruption::Ending => Self::HandedBack,
+            Interruption::Lost(loss) => Self::TakenBack(loss),
+        }
+    }
+}
+
 /// Does `work` as long as the job is ours and the worker lives; then drops it.
 ///
 /// # Errors

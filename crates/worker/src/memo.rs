@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 use valet_protocol::{JobId, Success};
 
 /// Successes that are kept, a few KiB each. A redelivery comes within seconds of its cause.
@@ -34,14 +35,54 @@ pub struct Remembered {
     pub success: Success,
 }
 
-/// The latest successes of this process.
+/// The latest successes of this process, and the messages that it has in hand.
 #[derive(Debug, Default)]
-pub struct Memo(Mutex<VecDeque<(Key, Remembered)>>);
+pub struct Memo {
+    kept: Mutex<VecDeque<(Key, Remembered)>>,
+    /// At most one of each; a slot has one at a time.
+    in_hand: watch::Sender<Vec<Key>>,
+}
+
+/// The right to work at a message; given back when it is dropped.
+#[derive(Debug)]
+pub struct Alone<'a> {
+    memo: &'a Memo,
+    key: Key,
+    /// Whether another slot had it until now.
+    pub waited: bool,
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.memo.in_hand.send_modify(|keys| keys.retain(|key| *key != self.key));
+    }
+}
 
 impl Memo {
+    /// Waits until no other slot has the same message in hand: it may have been published twice.
+    pub async fn alone(&self, key: Key) -> Alone<'_> {
+        let mut changes = self.in_hand.subscribe();
+        let mut waited = false;
+        loop {
+            let free = |keys: &mut Vec<Key>| {
+                let free = !keys.contains(&key);
+                if free {
+                    keys.push(key);
+                }
+                free
+            };
+            if self.in_hand.send_if_modified(free) {
+                return Alone { memo: self, key, waited };
+            }
+            waited = true;
+            // An error would mean that the sender is gone, and we hold it.
+            let _ = changes.wait_for(|keys| !keys.contains(&key)).await;
+        }
+    }
+
     /// Keeps a success; the oldest one goes when there are too many.
     pub fn keep(&self, key: Key, remembered: Remembered) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|(known, _)| *known != key);
         kept.push_back((key, remembered));
         if kept.len() > KEPT {
@@ -52,7 +93,7 @@ impl Memo {
     /// The success of this very message, if it is still known.
     #[must_use]
     pub fn recall(&self, key: &Key) -> Option<Remembered> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.iter().find(|(known, _)| known == key).map(|(_, remembered)| remembered.clone())
     }
 }
@@ -78,6 +119,18 @@ mod tests {
         assert_eq!(memo.recall(&key(b"two")), None, "the same job with other grants or another output");
         memo.keep(key(b"one"), success(2));
         assert_eq!(memo.recall(&key(b"one")), Some(success(2)));
+    }
+
+    #[tokio::test]
+    async fn the_same_message_is_in_one_slots_hands_at_a_time() {
+        let memo = Memo::default();
+        let first = memo.alone(key(b"one")).await;
+        let _other = memo.alone(key(b"two")).await;
+        let mut second = std::pin::pin!(memo.alone(key(b"one")));
+        assert!(futures::poll!(second.as_mut()).is_pending());
+        drop(first);
+        let second = second.await;
+        assert!(memo.in_hand.borrow().contains(&second.key));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use valet_blob::http;
-use valet_broker::{ConnectError, FeedOptions, LogError, Purpose, Session};
+use valet_broker::{ConnectError, LogError, Purpose, Session};
 use valet_settings::EXIT_CONFIG;
 
 use crate::cancels::{self, Cancels};
@@ -285,11 +285,10 @@ impl Lent<'_> {
                 stop: self.stop.clone(),
                 terms: self.terms,
             };
-            let feed = self.session.feed(FeedOptions::new(config.name.as_str()));
-            let alive = self.health.slot();
+            let (alive, session) = (self.health.slot(), self.session.clone());
             slots.spawn(async move {
                 let _alive = alive;
-                slot.run(feed).await;
+                slot.run(session).await;
             });
         };
         (0..config.slots).for_each(|_| start(&mut slots));
@@ -312,16 +311,14 @@ impl Lent<'_> {
                 terms: self.terms,
             };
             let feed = self.session.ended_feed(config.name.as_str());
-            if JoinSet::from_iter([undertaker.run(feed)])
-                .join_next()
-                .await
-                .is_some_and(|ended| ended.is_err())
-            {
-                tracing::error!(
-                    "the undertaker failed from within and is started anew; please report the lines above"
-                );
-                tokio::time::sleep(CONNECT_INTERVAL).await;
+            let ended = JoinSet::from_iter([undertaker.run(feed)]).join_next().await;
+            if ended.is_none_or(|ended| ended.is_ok()) {
+                return;
             }
+            tracing::error!(
+                "the undertaker failed from within and is started anew; please report the lines above"
+            );
+            tokio::time::sleep(CONNECT_INTERVAL).await;
         }
     }
 }

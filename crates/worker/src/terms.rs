@@ -25,6 +25,8 @@ pub struct Terms {
     pub consumer_timeout: Duration,
     /// Waits before the second and the last stage, in seconds.
     pub delays_seconds: [u32; 2],
+    /// Hand-backs that a job survives in one stage; none when they do not count.
+    pub hand_backs_max: Option<u32>,
     /// How the consumer timeout is changed on this broker.
     pub lever: Lever,
 }
@@ -48,14 +50,22 @@ impl Terms {
     /// The terms behind declared numbers.
     #[must_use]
     pub fn of(numbers: &Numbers) -> Self {
-        let by_policy =
-            numbers.version().is_none_or(|version| version.capabilities().consumer_timeout_policy);
+        let can = numbers.version().map(valet_broker::BrokerVersion::capabilities);
+        let by_policy = can.is_none_or(|can| can.consumer_timeout_policy);
+        let counts = can.is_none_or(|can| !can.free_nack);
         let delays = [numbers.retry_1_seconds, numbers.retry_2_seconds];
         Self {
             consumer_timeout: numbers.consumer_timeout(),
             delays_seconds: delays.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX)),
+            hand_backs_max: counts.then_some(numbers.delivery_limit),
             lever: if by_policy { Lever::Topology } else { Lever::Node },
         }
+    }
+
+    /// Whether a job that came back so often in its stage may be handed back once more.
+    #[must_use]
+    pub fn may_hand_back(&self, delivery_count: u64) -> bool {
+        self.hand_backs_max.is_none_or(|max| delivery_count < u64::from(max))
     }
 
     /// How long a job of this stage (from 1) waits for its turn, beyond the delay that lies behind it; `random` in 0..1.
@@ -117,6 +127,19 @@ mod tests {
         assert_eq!(terms.jitter(2, 0.5), Duration::from_millis(1_500));
         assert_eq!(terms.jitter(3, 0.9), JITTER_MAX);
         assert_eq!(terms.jitter(3, 0.0), Duration::ZERO);
+    }
+
+    #[test]
+    fn hand_backs_count_where_the_broker_counts_them() {
+        let on = |version: &str| {
+            Terms::of(&Numbers { broker_version: version.into(), delivery_limit: 3, ..Numbers::default() })
+        };
+        assert!(
+            on("4.2.0").may_hand_back(2) && !on("4.2.0").may_hand_back(3),
+            "the fourth would be too much"
+        );
+        assert!(on("4.3.0").may_hand_back(1_000));
+        assert!(!on("").may_hand_back(3), "who knows");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use valet_protocol::{JobMessage, Lane, salvage_id};
 
 use crate::cause::Cause;
 use crate::codec::escape;
-use crate::conclude::{Conclusion, Interruption, unless_interrupted};
+use crate::conclude::{Conclusion, unless_interrupted};
 use crate::disposition::{End, Standing};
 use crate::job::Worker;
 use crate::reports::{Reporter, Turn};
@@ -66,8 +66,7 @@ impl Undertaker {
         let end = Box::pin(self.end_of(&job, message));
         let end = match unless_interrupted(&self.stop, &job.lease(), end).await {
             Ok(end) => end,
-            Err(Interruption::Ending) => End::HandedBack,
-            Err(Interruption::Lost(loss)) => End::TakenBack(loss),
+            Err(interruption) => interruption.into(),
         };
         Conclusion { stop: &self.stop, standing: &standing, worker: &self.worker, job: Some(message) }
             .conclude(job, Some(&reports), end)
@@ -98,8 +97,7 @@ impl Undertaker {
         let span = info_span!("ended", message_id = job.message_id().map(escape), attempt);
         let turn = id.map(|job| Turn { job, lane: Lane::default(), attempt, redelivery: 0 });
         let reports = turn.map(|turn| self.reporter(turn));
-        let standing =
-            Standing { attempt, stage: attempt, remints: 0, delays_seconds: self.terms.delays_seconds };
+        let standing = Standing::of_no_job(attempt, &self.terms);
         let conclusion =
             Conclusion { stop: &self.stop, standing: &standing, worker: &self.worker, job: None };
         conclusion.conclude(job, reports.as_ref(), End::Failed(cause)).instrument(span).await;

@@ -158,6 +158,7 @@ cases! {
     ScratchBroken       Transient  Internal            "scratch cannot be used";
     HeldTooLong         Transient  StorageUnavailable  "the whole attempt took longer than its wall limit and 240 s: transfers were slow";
     TimeoutTooShort     Transient  BrokerUnavailable   "the broker would take the job back before its wall limit: topology was declared anew";
+    HandedBackTooOften  Transient  WorkerLost          "the worker ends, and one more hand-back would be over the broker's delivery limit";
     // Not this worker's to end.
     WorkerLost          Lost       WorkerLost          "the broker gave it out as often as its delivery limit says, and no worker came to an end with it";
     WorkerEnding        HandedBack                     "the worker ends: grace period over, second signal, eviction";

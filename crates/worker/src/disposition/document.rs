@@ -22,7 +22,7 @@ pub fn tables() -> String {
 }
 
 fn standing(stage: u32, remints: u32) -> Standing {
-    Standing { attempt: stage, stage, remints, delays_seconds: [30, 300] }
+    Standing { attempt: stage, stage, remints, delays_seconds: [30, 300], may_hand_back: true }
 }
 
 /// What is done, with both answers where remints make a difference.

@@ -73,6 +73,8 @@ pub fn decide(end: End, standing: &Standing) -> Decision {
             told(Case::Ordered, Disposition::Ack, ReportData::Cancelled(report), detail)
         }
         End::Failed(cause) => decide_failure(&cause, standing),
+        // One more would be the one after which the broker gives it up; the next stage counts anew.
+        End::HandedBack if !standing.may_hand_back => decide_failure(&Cause::HandedBackTooOften, standing),
         End::HandedBack => silent(Case::WorkerEnding, String::new()),
         End::TakenBack(loss) => silent(Case::LeaseLost, loss.cause),
     }

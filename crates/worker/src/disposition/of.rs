@@ -36,6 +36,7 @@ pub fn case_of(cause: &Cause) -> Case {
         Cause::Scratch(ScratchError::Use { .. } | ScratchError::NotPrivate { .. })
         | Cause::ScratchFile(_) => Case::ScratchBroken,
         Cause::Codec(error) => of_codec(error),
+        Cause::HandedBackTooOften => Case::HandedBackTooOften,
         Cause::HeldTooLong { .. } => Case::HeldTooLong,
         Cause::TimeoutTooShort { .. } => Case::TimeoutTooShort,
         Cause::WorkerLost { .. } => Case::WorkerLost,

@@ -16,7 +16,7 @@ use crate::sample::Grant;
 use crate::scratch::ScratchError;
 
 fn standing(stage: u32, remints: u32) -> Standing {
-    Standing { attempt: stage + 3, stage, remints, delays_seconds: [7, 70] }
+    Standing { attempt: stage + 3, stage, remints, delays_seconds: [7, 70], may_hand_back: true }
 }
 
 fn signal(signal: i32) -> Cause {
@@ -72,6 +72,7 @@ fn causes() -> Vec<(Cause, Case)> {
             Cause::TimeoutTooShort { wall_seconds: 2, consumer_timeout_seconds: 1, advice: String::new() },
             Case::TimeoutTooShort,
         ),
+        (Cause::HandedBackTooOften, Case::HandedBackTooOften),
         (Cause::InputEmpty, Case::InputEmpty),
         (Cause::InputTooLarge { bytes: 2, bytes_max: 1 }, Case::InputLarge),
         (exceeds(Exceeded::Duration { seconds: 2.0, seconds_max: 1 }), Case::InputLong),
@@ -248,6 +249,14 @@ fn ends_without_a_cause_are_acked_or_left_to_others() {
         let Decision { disposition, report, .. } = decide(end);
         assert_eq!((disposition, report), (Disposition::HandBack, None));
     }
+}
+
+#[test]
+fn a_hand_back_that_would_bury_the_job_is_a_retry_instead() {
+    let standing = Standing { may_hand_back: false, ..standing(1, 0) };
+    let decision = decide(End::HandedBack, &standing);
+    assert_eq!(decision.disposition, Disposition::Retry);
+    assert!(matches!(decision.report, Some(ReportData::Retrying(told)) if told.reason == Reason::WorkerLost));
 }
 
 #[test]

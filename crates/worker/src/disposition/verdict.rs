@@ -3,6 +3,7 @@
 use valet_protocol::Reason;
 
 use super::{Case, Class};
+use crate::terms::Terms;
 
 /// Stages that the broker has: attempts under the same grants.
 pub const STAGES: u32 = 3;
@@ -19,6 +20,16 @@ pub struct Standing {
     /// Seconds that a job waits before the second and before the last stage, as the topology was declared. They
     /// are announced only; the broker's retry queues keep the time.
     pub delays_seconds: [u32; 2],
+    /// Whether the broker would give it out again if it were handed back now.
+    pub may_hand_back: bool,
+}
+
+impl Standing {
+    /// Of a message that is no job.
+    #[must_use]
+    pub fn of_no_job(stage: u32, terms: &Terms) -> Self {
+        Self { attempt: stage, stage, remints: 0, delays_seconds: terms.delays_seconds, may_hand_back: true }
+    }
 }
 
 /// What follows of an end.

@@ -10,7 +10,7 @@ use valet_grant::WriteGrant;
 use valet_protocol::{CancelOrder, JobMessage, Success};
 
 use super::Slot;
-use crate::conclude::{Interruption, unless_interrupted};
+use crate::conclude::unless_interrupted;
 use crate::disposition::End;
 use crate::job::{Attempt, Worker};
 use crate::memo::Key;
@@ -26,6 +26,11 @@ impl Slot {
         taken: Instant,
     ) -> End {
         let key = Key::new(message.id, delivery.body());
+        let alone = reports.while_beating(self.worker.memo.alone(key));
+        let alone = match unless_interrupted(&self.stop, &delivery.lease(), alone).await {
+            Ok(alone) => alone,
+            Err(interruption) => return interruption.into(),
+        };
         if let Some(remembered) = self.worker.memo.recall(&key) {
             tracing::info!(attempt = remembered.attempt, "the job was stored by this worker: not done again");
             return End::Succeeded(Box::new(remembered.success));
@@ -36,7 +41,7 @@ impl Slot {
             stage: delivery.stage().number(),
             taken,
             terms: self.terms,
-            earlier: earlier_attempt(delivery, message),
+            earlier: if alone.waited { EarlierAttempt::Possible } else { earlier_attempt(delivery, message) },
             key,
             reports,
             storing: AtomicBool::new(false),
@@ -45,8 +50,7 @@ impl Slot {
         let work = Box::pin(self.worker.perform_unless_cancelled(&attempt));
         match unless_interrupted(&self.stop, &delivery.lease(), work).await {
             Ok(end) => end,
-            Err(Interruption::Ending) => End::HandedBack,
-            Err(Interruption::Lost(loss)) => End::TakenBack(loss),
+            Err(interruption) => interruption.into(),
         }
     }
 }
@@ -78,7 +82,7 @@ impl Worker {
                 Err(cause) => End::Failed(cause),
             },
         };
-        self.cancel(message, attempt.earlier, &order).await
+        attempt.reports.while_beating(self.cancel(message, attempt.earlier, &order)).await
     }
 
     /// The end of a cancelled job: it may have been stored before the order came, by an attempt that could not say so.

@@ -2,11 +2,12 @@
 
 mod hand;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tracing::{Instrument as _, Span, info_span};
-use valet_broker::{Delivery, Feed, Publisher};
+use valet_broker::{Delivery, Feed, FeedOptions, Publisher, Session};
 use valet_protocol::{JobMessage, Lane, salvage_id};
 
 use crate::cause::Cause;
@@ -37,23 +38,40 @@ pub struct Slot {
 
 impl Slot {
     /// Takes jobs until told to stop.
-    pub async fn run(self, mut feed: Feed) {
-        while let Some(delivery) = self.next(&mut feed).await {
-            self.handle(delivery).await;
+    pub async fn run(self, session: Session) {
+        while self.may_take().await {
+            let mut feed = session.feed(FeedOptions::new(self.worker.name.as_str()));
+            let ended = self.take_from(&mut feed).await;
+            // Whatever came in that very moment goes back: a job must not wait behind a closed gate.
+            feed.close().await;
+            if ended.is_break() {
+                return;
+            }
         }
-        feed.close().await;
     }
 
-    /// The next job, as long as jobs are taken and there is room for one.
-    async fn next(&self, feed: &mut Feed) -> Option<Delivery> {
-        let taken = async {
-            self.gate.opened().await;
-            feed.next().await
-        };
+    /// Waits until jobs may be taken; false when none is taken any more.
+    async fn may_take(&self) -> bool {
         tokio::select! {
             biased;
-            () = self.stop.reached(Phase::Draining) => None,
-            delivery = taken => delivery,
+            () = self.stop.reached(Phase::Draining) => false,
+            () = self.gate.opened() => true,
+        }
+    }
+
+    /// Takes one job after the other for as long as the gate is open; breaks off when none will come any more.
+    async fn take_from(&self, feed: &mut Feed) -> ControlFlow<()> {
+        loop {
+            let delivery = tokio::select! {
+                biased;
+                () = self.stop.reached(Phase::Draining) => return ControlFlow::Break(()),
+                () = self.gate.closed() => return ControlFlow::Continue(()),
+                delivery = feed.next() => delivery,
+            };
+            match delivery {
+                Some(delivery) => self.handle(delivery).await,
+                None => return ControlFlow::Break(()),
+            }
         }
     }
 
@@ -94,8 +112,7 @@ impl Slot {
             None => info_span!("delivery", message_id = delivery.message_id().map(escape), attempt),
         };
         let reports = turn.map(|turn| self.reporter(turn));
-        let standing =
-            Standing { attempt, stage: attempt, remints: 0, delays_seconds: self.terms.delays_seconds };
+        let standing = Standing::of_no_job(attempt, &self.terms);
         let conclusion = self.conclusion(&standing, None);
         conclusion.conclude(delivery, reports.as_ref(), End::Failed(cause)).instrument(span).await;
     }
@@ -124,7 +141,8 @@ pub fn turn(delivery: &Delivery, message: &JobMessage) -> Turn {
 pub fn standing(delivery: &Delivery, message: &JobMessage, terms: &Terms) -> Standing {
     let stage = delivery.stage().number();
     let attempt = message.attempts_before.saturating_add(stage);
-    Standing { attempt, stage, remints: message.remints, delays_seconds: terms.delays_seconds }
+    let may_hand_back = terms.may_hand_back(delivery.delivery_count());
+    Standing { attempt, stage, remints: message.remints, delays_seconds: terms.delays_seconds, may_hand_back }
 }
 
 /// The span that everything about a job is logged in.
