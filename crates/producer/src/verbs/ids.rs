@@ -49,15 +49,6 @@ pub(super) fn parse(text: &str) -> Outcome<JobId> {
     })
 }
 
-/// Where in the log the first report of these jobs can be.
-pub(super) fn start(ids: &[JobId]) -> Start {
-    match ids.iter().map(JobId::submitted_at).min() {
-        // Ids from idempotency keys carry no time; their jobs may be as old as the log.
-        Some(time) if time > Timestamp::UNIX_EPOCH => since(time),
-        _ => Start::First,
-    }
-}
-
 /// The log from this time on, clock skew allowed for.
 pub(super) fn since(time: Timestamp) -> Start {
     time.checked_sub(SKEW).map_or(Start::First, Start::Since)

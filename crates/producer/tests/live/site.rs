@@ -19,7 +19,10 @@ impl Site {
     /// A site with everything declared.
     pub fn new() -> Self {
         let site = Self::bare();
-        site.admin(&format!("topology declare --login-prefix {}", &*site.vhost)).run(TIMEOUT).expect_code(0);
+        // Longer than the usual wall limit of any preset, whichever way the version sets it.
+        let numbers = "--consumer-timeout 5h --node-consumer-timeout 5h";
+        let line = format!("topology declare {numbers} --login-prefix {}", &*site.vhost);
+        site.admin(&line).run(TIMEOUT).expect_code(0);
         site
     }
 
@@ -59,6 +62,7 @@ impl Site {
             .env("VALET_STORAGE_ACCOUNT_KEY", self.storage.key())
             .env("VALET_STORAGE_ENDPOINT", self.storage.endpoint())
             .env("VALET_STORAGE_LOOPBACK", "true")
+            .env("VALET_STATUS_URL", format!("sqlite:{}", self.folder.join("status.db").display()))
     }
 
     /// One setting out of a login's file.

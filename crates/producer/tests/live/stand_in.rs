@@ -44,7 +44,7 @@ pub async fn work_once(site: &Site, fate: Fate) -> JobMessage {
                 ReportData::Failed(Failed { reason, detail: detail.clone().into(), advice }),
             )
             .await;
-            Disposition::DeadLetter { reason, detail }
+            Disposition::DeadLetter { reason, detail, attempt: 1 }
         }
     };
     delivery.settle(disposition).await.expect("the broker settles it");

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use valet_broker::{DeadLetter, DeadQueue};
 
+use super::history::{self, History};
 use super::{Queues, dead_failure, open, queue_name};
 use crate::config::Needs;
 use crate::context::Context;
@@ -34,17 +35,25 @@ pub(super) struct Entry<'a> {
     pub(super) user: Option<&'a str>,
     pub(super) submitted_at: Option<Timestamp>,
     pub(super) dead_at: Option<Timestamp>,
+    /// Who had the job, where nothing else tells it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) history: Vec<history::Attempt>,
 }
 
 impl Options {
     pub(super) async fn run(self, mut context: Context) -> Outcome {
         let config = context.config(Needs { broker: true, ..Needs::default() })?;
         let session = config.session().await?;
+        let known = History::open(&config, &session, &context).await;
         for queue in self.queue.list() {
             let mut letters = open(&session, *queue).await?;
             for _ in 0..self.limit {
                 let Some(letter) = letters.next().await.map_err(|error| dead_failure(&error))? else { break };
-                context.out.value(&Entry::of(&letter, *queue), Entry::line)?;
+                let mut entry = Entry::of(&letter, *queue);
+                if history::is_told_in_list(&letter) {
+                    entry.history = known.of(&letter).await?;
+                }
+                context.out.value(&entry, Entry::line)?;
             }
             letters.close().await.map_err(|error| dead_failure(&error))?;
         }
@@ -65,12 +74,14 @@ impl<'a> Entry<'a> {
             user: letter.user_id.as_deref(),
             submitted_at: letter.submitted_at,
             dead_at: letter.dead_at,
+            history: Vec::new(),
         }
     }
 
     fn line(&self) -> String {
         let id = safe(self.id.unwrap_or("(no id)"));
         let detail = self.detail.map(|detail| format!(": {}", safe(detail))).unwrap_or_default();
-        format!("{id:<36}  {:<7}  {}{detail}", self.queue, safe(self.reason))
+        let line = format!("{id:<36}  {:<7}  {}{detail}", self.queue, safe(self.reason));
+        if self.history.is_empty() { line } else { format!("{line}\n    {}", history::line(&self.history)) }
     }
 }

@@ -12,6 +12,7 @@ use crate::failure::{Failure, Outcome};
 
 mod drop;
 mod explain;
+mod history;
 mod ls;
 pub(super) mod replay;
 mod show;

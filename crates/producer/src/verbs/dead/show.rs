@@ -2,10 +2,11 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use valet_broker::{DeadLetter, DeadQueue};
+use valet_broker::DeadLetter;
 use valet_protocol::JobMessage;
 
 use super::ls::Entry;
+use super::history::History;
 use super::{Queues, dead_failure, explain, open};
 use crate::config::Needs;
 use crate::context::Context;
@@ -26,12 +27,15 @@ impl Options {
         let id = ids::parse(&self.id)?.to_string();
         let config = context.config(Needs { broker: true, ..Needs::default() })?;
         let session = config.session().await?;
+        let known = History::open(&config, &session, &context).await;
         let mut shown = false;
         for queue in Queues::Both.list() {
             let mut letters = open(&session, *queue).await?;
             if let Some(letter) = letters.find(&id).await.map_err(|error| dead_failure(&error))? {
                 shown = true;
-                context.out.value(&describe(&letter, *queue), text)?;
+                let mut entry = Entry::of(&letter, *queue);
+                entry.history = known.of(&letter).await?;
+                context.out.value(&describe(&letter, &entry), text)?;
             }
             letters.close().await.map_err(|error| dead_failure(&error))?;
         }
@@ -45,8 +49,8 @@ impl Options {
     }
 }
 
-fn describe(letter: &DeadLetter, queue: DeadQueue) -> Value {
-    let mut value = json!(Entry::of(letter, queue));
+fn describe(letter: &DeadLetter, entry: &Entry<'_>) -> Value {
+    let mut value = json!(entry);
     if let Some(way) = explain::way(letter) {
         value["way"] = way.into();
     }

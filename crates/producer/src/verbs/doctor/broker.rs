@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use valet_broker::{ConnectError, EventLog, LogItem, Purpose, Session, Start};
 
-use super::{Report, chain, jobs};
+use super::{Report, chain, jobs, status};
 use crate::config::Config;
 use crate::failure::Outcome;
 use crate::verbs::topology;
@@ -31,6 +31,7 @@ pub(super) async fn check(report: &mut Report<'_>, config: &Config) -> Outcome {
             report.ok("topology", "exchanges and queues are there")?;
             log_of_reports(report, &session).await?;
             jobs::check(report, &session).await?;
+            status::check(report, config, &session).await?;
             session.close().await;
         }
         Err(error @ ConnectError::Topology { .. }) => report.fail("topology", chain(&error), error.advice())?,

@@ -12,6 +12,7 @@ use crate::output::safe;
 
 mod broker;
 mod jobs;
+mod status;
 mod storage;
 mod tools;
 
