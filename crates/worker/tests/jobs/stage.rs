@@ -32,12 +32,16 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn set() -> Self {
-        let (broker, storage) = (Broker::shared(), Storage::shared());
+        Self::declared(Broker::shared(), TopologyOptions::default()).await
+    }
+
+    pub(crate) async fn declared(broker: &'static Broker, options: TopologyOptions) -> Self {
+        let storage = Storage::shared();
         let vhost = broker.vhost();
         let (url, user) = (broker.management_url(), broker.username());
         let password = Password::from(broker.password());
         let management = Management::new(&url, user, password, &vhost, &TlsConfig::default()).unwrap();
-        management.declare(&Topology::standard(&TopologyOptions::default())).await.unwrap();
+        management.declare(&Topology::standard(&options)).await.unwrap();
         let names = LoginNames::with_prefix(&vhost);
         let logins = management.provision(&names, Existing::Keep).await.unwrap();
         let config = BrokerConfig::parse(&vhost.amqp_url())
@@ -92,9 +96,19 @@ impl Stage {
     }
 
     pub(crate) async fn submit_bytes(&self, message_id: &str, bytes: &[u8]) {
+        self.publish(message_id, bytes, None).await;
+    }
+
+    /// The broker takes it off its queue at once.
+    pub(crate) async fn submit_expiring(&self, message_id: &str, bytes: &[u8]) {
+        self.publish(message_id, bytes, Some(Duration::from_millis(1))).await;
+    }
+
+    async fn publish(&self, message_id: &str, bytes: &[u8], expiration: Option<Duration>) {
         let mut message = Outgoing::new(names::JOBS, names::JOBS_KEY, message_id, bytes);
         message.type_ = Some(amqp::JOB_TYPE.to_owned());
         message.content_type = Some(amqp::CONTENT_TYPE.to_owned());
+        message.expiration = expiration;
         self.producer.publisher().publish(message).await.await.unwrap();
     }
 
