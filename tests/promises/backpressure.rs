@@ -8,7 +8,6 @@ use valet_testkit::{Broker, Fault, FaultProxy, Process, Program, Storage, media,
 
 use crate::backstage::{kind, wait_for_depth};
 use crate::health::Watched;
-use crate::message::Message;
 use crate::stage::{COMMAND_TIMEOUT, Stage};
 
 /// Room that the test's scratch has above what is to stay free.
@@ -23,31 +22,46 @@ fn times(worker: &Process, words: &str) -> usize {
 fn heavy_a_broker_that_is_short_of_memory_gets_no_more_work_done_until_it_has_some() {
     let broker = Broker::start();
     let (stage, watched) = (Stage::on(&broker, Storage::shared()), Watched::reserve());
-    let worker = stage.start(watched.on(stage.worker_program()).env("VALET_WORKER_SLOTS", "2"));
     stage.storage.put_file(&stage.input, "long.mp4", &media::long_clip(60));
-    let input = format!("{}/long.mp4", stage.input);
-    let arguments = ["--preset", "h264-720p", "--param", "speed=medium"];
-    let first = stage.submit(&input, &stage.target("film.mp4"), &arguments);
-    wait_for("a job in hand", COMMAND_TIMEOUT, || {
-        let metrics = watched.metrics();
-        if metrics.contains("valet_worker_jobs_in_hand 1") { Ok(()) } else { Err(metrics) }
-    });
+    let doomed = stage.worker();
+    let first = submit_long(&stage, "first.mp4");
+    wait_for_codec(&stage, &first, &doomed);
+    let worker = stage.start(watched.on(stage.worker_program()).env("VALET_WORKER_SLOTS", "2"));
+    let second = submit_long(&stage, "second.mp4");
+    wait_for_codec(&stage, &second, &worker);
     // A connection is blocked when it next publishes; the job's progress does.
     broker.control(&["set_vm_memory_high_watermark", "absolute", "1"]);
     watched.wait_for_reason("broker-blocked", &worker);
     let blocked = r#"valet_worker_broker_link{link="publish",state="blocked"} 1"#;
     assert!(watched.metrics().contains(blocked), "{}", watched.metrics());
+    // Nobody can publish a job now; one comes back all the same, and the free slot leaves it alone.
+    doomed.kill();
+    wait_for_depth(&stage, "jobs.r0", 1);
+    assert!(watched.metrics().contains("valet_worker_jobs_in_hand 1"), "{}", watched.metrics());
 
     broker.control(&["set_vm_memory_high_watermark", "absolute", "2GB"]);
-    watched.wait_until_ready(&worker);
-    stage.put("input", "some bytes");
-    let second = Message::copy(&stage, "input", "output");
-    second.publish(&stage);
-    for job in [&first, &second.id] {
-        assert_eq!(stage.wait(0, job)["state"], "succeeded");
+    for job in [&first, &second] {
+        let end = stage.wait(0, job);
+        assert_eq!((&end["state"], &end["worker"]), (&"succeeded".into(), &"worker-1".into()), "{end:#}");
     }
     assert_eq!(times(&worker, "the broker takes no reports"), 1, "{}", worker.stderr());
     assert_eq!(times(&worker, "jobs are taken again"), 1, "{}", worker.stderr());
+}
+
+/// Enqueues a job that keeps a worker busy for some seconds.
+fn submit_long(stage: &Stage<'_>, output: &str) -> String {
+    let arguments = ["--preset", "h264-720p", "--param", "speed=slow"];
+    stage.submit(&format!("{}/long.mp4", stage.input), &stage.target(output), &arguments)
+}
+
+/// Waits until ffmpeg is at work on the job.
+#[track_caller]
+fn wait_for_codec(stage: &Stage<'_>, job: &str, worker: &Process) {
+    wait_for("the codec to be at work", COMMAND_TIMEOUT, || {
+        let reports = stage.reports(job);
+        let is_at_work = |report: &Value| kind(report) == "progress" && report["data"]["phase"] == "codec";
+        if reports.iter().any(is_at_work) { Ok(()) } else { Err(format!("{reports:?}\n{}", worker.stderr())) }
+    });
 }
 
 /// A scratch whose room a test can take and give back.
