@@ -159,6 +159,7 @@ fn old_jobs_leave_and_young_ones_stay() {
             "the place stays"
         );
         let day = SignedDuration::from_hours(24);
+        assert!(store.take_turn("amqp://an empty log", day, at(0)).await.expect("a turn"));
         assert!(store.take_turn(LOG, day, at(0)).await.expect("a turn"));
         assert!(!store.take_turn(LOG, day, at(80_000)).await.expect("a turn"));
         assert!(store.take_turn(LOG, day, at(90_000)).await.expect("a turn"));
@@ -189,6 +190,8 @@ fn freshness_is_what_a_collector_says() {
     on_both(|url| async move {
         let store = open(&url).await;
         assert_eq!(store.fresh_at(LOG).await.expect("read"), None);
+        store.mark_fresh("amqp://an empty log", at(4)).await.expect("marked");
+        assert_eq!(store.fresh_at("amqp://an empty log").await.expect("read"), Some(at(4)));
         store.feed(LOG, &batch(0, reports(1, true))).await.expect("fed");
         assert_eq!(store.fresh_at(LOG).await.expect("read"), None, "feeding alone says nothing");
         store.mark_fresh(LOG, at(5)).await.expect("marked");

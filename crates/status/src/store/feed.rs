@@ -99,12 +99,11 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub async fn mark_fresh(&self, log: &str, now: Timestamp) -> Result<(), StatusError> {
-        sqlx::query("UPDATE valet_log SET fed_ms = $1 WHERE name = $2")
-            .bind(now.as_millisecond())
-            .bind(log)
-            .execute(&self.pool)
-            .await
-            .map_err(failed("write"))?;
+        // The log's row is there from the first report on, and a log may be empty.
+        let sql = "INSERT INTO valet_log (name, next_offset, mark, fed_ms, trimmed_ms) VALUES ($1, 0, '', $2, 0) \
+                   ON CONFLICT (name) DO UPDATE SET fed_ms = excluded.fed_ms";
+        let marked = sqlx::query(sql).bind(log).bind(now.as_millisecond()).execute(&self.pool).await;
+        marked.map_err(failed("write"))?;
         Ok(())
     }
 
@@ -126,7 +125,7 @@ impl Store {
 
 /// Writes the log's row, so that this transaction is the only feeder until its end: in Postgres the row is
 /// locked, in SQLite the database.
-async fn lock(connection: &mut AnyConnection, log: &str) -> Result<(), StatusError> {
+pub(super) async fn lock(connection: &mut AnyConnection, log: &str) -> Result<(), StatusError> {
     let sql = "INSERT INTO valet_log (name, next_offset, mark, fed_ms, trimmed_ms) VALUES ($1, 0, '', 0, 0) \
                ON CONFLICT (name) DO UPDATE SET name = excluded.name";
     sqlx::query(sql).bind(log).execute(connection).await.map_err(failed("write"))?;

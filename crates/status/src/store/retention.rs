@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::{AssertSqlSafe, Row};
 
 use super::row::places;
-use super::{Store, failed};
+use super::{Store, failed, feed};
 use crate::error::StatusError;
 
 /// Jobs deleted in one transaction.
@@ -47,11 +47,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StatusError> {
         let due = now.checked_sub(every).unwrap_or(Timestamp::UNIX_EPOCH);
+        let mut connection = self.pool.acquire().await.map_err(failed("write"))?;
+        feed::lock(&mut connection, log).await?;
         let done = sqlx::query("UPDATE valet_log SET trimmed_ms = $1 WHERE name = $2 AND trimmed_ms <= $3")
             .bind(now.as_millisecond())
             .bind(log)
             .bind(due.as_millisecond())
-            .execute(&self.pool)
+            .execute(&mut *connection)
             .await
             .map_err(failed("write"))?;
         Ok(done.rows_affected() > 0)
