@@ -111,7 +111,9 @@ fn expect_told_after_the_fact(stage: &Stage<'_>, ends: &[Value]) {
     for end in ends {
         let reports = stage.reports(end["id"].as_str().expect("an id"));
         let kinds: Vec<&str> = reports.iter().map(kind).filter(|kind| *kind != "submitted").collect();
-        assert_eq!(kinds.first(), Some(&"accepted"), "{kinds:?}");
+        // The producer tells of a job once the broker has it, and a worker may be quicker.
+        assert!(kinds.iter().take(3).any(|kind| *kind == "submitted"), "{kinds:?}");
+        assert!(kinds.contains(&"accepted"), "{kinds:?}");
         assert_eq!(kinds.last().copied(), end["state"].as_str(), "{kinds:?}");
     }
 }

@@ -35,7 +35,7 @@ pub const TABLE: [Row; 9] = [
     (
         Exit::JobFailed,
         "job-failed",
-        "at least one job failed, expired or is dead; or a check found something wrong",
+        "at least one job did not succeed, or had ended before it could be cancelled; or a check found something wrong",
         "read the reason in the output; `valet status ID`, `valet dead show ID`",
     ),
     (Exit::Usage, "usage", "the command line could not be understood", "`valet help VERB`"),
@@ -48,7 +48,7 @@ pub const TABLE: [Row; 9] = [
     (
         Exit::Data,
         "data",
-        "data is wrong: manifest, blob name, template, preset parameter, grant, dead letter",
+        "data is wrong: manifest, blob name, template, preset parameter, wall limit, grant, dead letter",
         "correct the lines or values that the message names; nothing of it was enqueued",
     ),
     (

@@ -6,6 +6,8 @@ use valet_protocol::{
     Accepted, Failed, JobMessage, Progress, Reason, Report, ReportData, Stored, Success, Timings,
 };
 
+use valet_testkit::http;
+
 use crate::site::Site;
 
 /// How the stand-in treats the one job that it takes.
@@ -32,6 +34,9 @@ pub async fn work_once(site: &Site, fate: Fate) -> JobMessage {
     say(&publisher, &message, ReportData::Progress(progress)).await;
     let disposition = match fate {
         Fate::Succeed(stored) => {
+            if stored == Stored::Created {
+                store(&message, &success(site, stored));
+            }
             say(&publisher, &message, ReportData::Succeeded(Box::new(success(site, stored)))).await;
             Disposition::Ack
         }
@@ -68,6 +73,22 @@ pub fn success(site: &Site, stored: Stored) -> Success {
         codec_version: "none".into(),
         jail: None,
     }
+}
+
+/// Stores `hello` as the worker would: the producer looks before it believes a report.
+fn store(message: &JobMessage, success: &Success) {
+    let id = message.id.to_string();
+    let sha256 = success.sha256.as_ref().expect("the stand-in knows it").to_string();
+    let headers = [
+        ("x-ms-version", "2022-11-02"),
+        ("x-ms-blob-type", "BlockBlob"),
+        ("x-ms-meta-job", &id),
+        ("x-ms-meta-attempt", "1"),
+        ("x-ms-meta-sha256", &sha256),
+    ];
+    let answer =
+        http::send("PUT", message.output.url.expose_url(), &headers, "hello").expect("storage answers");
+    assert_eq!(answer.status, 201, "{}", answer.text());
 }
 
 async fn say(publisher: &Publisher, message: &JobMessage, data: ReportData) {

@@ -56,7 +56,7 @@ fn an_output_whose_write_was_not_confirmed_is_compared_with_the_report() {
     let run = site.valet(&line).start();
     runtime().block_on(work_once(&site, Fate::Succeed(Stored::ExistsAfterOwnAttempt)));
     let finished = run.finish(TIMEOUT).expect_code(1);
-    assert!(finished.stdout.contains("NOT VERIFIED"), "{}", finished.stdout);
+    assert!(finished.stdout.contains("output-mismatch"), "{}", finished.stdout);
 }
 
 #[test]
