@@ -25,7 +25,11 @@ const COMMANDS: &[Command] = &[
     ("demo", "Valet on real services, in sight: jobs, outputs, and what a worker cannot do", demo::run),
     ("test", "start RabbitMQ and Azurite, run the tests; more arguments go to the runner", test::run),
     ("ci", "format, lints, documentation, walls, then test", ci::run),
-    ("bench", "cost beside the bare thing: bytes, enqueue, jobs, mint (all unless named)", bench::run),
+    (
+        "bench",
+        "cost beside the bare thing: bytes, enqueue, jobs, mint; recovery (all unless named)",
+        bench::run,
+    ),
     ("chaos", "kills, outages and duplicates from a seed: --jobs 2000 --seed N", chaos::run),
     ("tidy", "the walls between crates, and the rules that no lint knows", tidy::run),
 ];

@@ -26,9 +26,7 @@ pub(super) fn wait(scene: &Scene<'_>, mut reader: Reader) -> Result<Reports, Str
     let jobs: Vec<String> = scene.notes().submitted.keys().cloned().collect();
     try_wait_for(END_TIMEOUT, || expect_ended(reader.look()?, &jobs))
         .and_then(|()| wait_for_quiet(scene))
-        .map_err(|state| {
-            format!("{state}\nqueues: {}\n{}", scene.stage.vhost.queue_depths(), scene.crew.last_lines())
-        })?;
+        .map_err(|state| format!("{state}\n{}", scene.state()))?;
     scene.end_reminter()?;
     let again = scene.stage.valet().args(["--json", "events", "--since", "first", "--no-follow"]);
     let reports = Reports::parse(&again.run(COMMAND_TIMEOUT).expect_code(0).stdout)?;

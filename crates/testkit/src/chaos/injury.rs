@@ -19,6 +19,9 @@ use crate::{Fault, FaultProxy, Process};
 /// Longest until a broker that was taken away answers again, and until a command works again after that.
 pub(super) const RETURN_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// How `valet cancel` ends when the job had ended before.
+const EXIT_JOB_ENDED: i32 = 1;
+
 /// One thing that goes wrong.
 #[derive(Clone, Debug)]
 pub(super) enum Injury {
@@ -59,12 +62,12 @@ pub(super) enum Trouble {
 impl Trouble {
     /// The kinds in turns, so that each comes.
     pub(super) fn random(number: usize, random: &mut fastrand::Rng) -> Self {
-        let times = random.u32(1..8);
+        let times = random.u32(4..24);
         match number % 7 {
             0 => Self::Busy(times),
             1 => Self::Throttled(times),
             2 => Self::Reset(times),
-            3 => Self::Slow(times, Duration::from_millis(random.u64(50..800))),
+            3 => Self::Slow(times, Duration::from_millis(random.u64(100..800))),
             4 => Self::LostAnswer,
             5 => Self::Cut(random.u64(..512)),
             _ => Self::Away(Duration::from_millis(random.u64(200..3_000))),
@@ -252,14 +255,24 @@ impl<'a> Scene<'a> {
         self.notes().cancelled.insert(id.clone());
         self.until_answered(|| {
             let told = self.stage.valet().args(["cancel", &id]).run(COMMAND_TIMEOUT);
-            if told.success() {
-                Ok(())
-            } else {
-                Err(format!("valet cancel {id}: {:?} {}", told.code, told.stderr))
+            // One that has ended is not cancelled, which the command says by its code.
+            if told.success() || told.code == Some(EXIT_JOB_ENDED) {
+                return Ok(());
             }
+            Err(format!("valet cancel {id}: {:?} {}", told.code, told.stderr))
         })?;
         self.count(Count::Cancelled, 1);
         Ok(())
+    }
+
+    /// Queues and workers in words, for a failure.
+    pub(super) fn state(&self) -> String {
+        let path = format!("/api/queues/{}", self.stage.vhost.name());
+        let queues = self.stage.broker.try_api("GET", &path, None).map(|(_, queues)| queues);
+        let queues = queues.unwrap_or_else(|cause| cause.into());
+        let told = |queue: &Value| format!("{}={} {}", queue["name"], queue["messages"], queue["state"]);
+        let queues: Vec<String> = queues.as_array().into_iter().flatten().map(told).collect();
+        format!("queues: {}\n{}", queues.join(", "), self.crew.last_lines())
     }
 
     /// Asks again until the broker is back.

@@ -82,7 +82,7 @@ impl Chaos {
         let crew = Crew::start(&stage, self.workers, self.slots);
         let reader = Reader::start(&stage);
         let scene = Scene::new(&stage, &proxy, &crew);
-        act(schedule, &scene)?;
+        act(schedule, &scene).map_err(|failure| format!("{failure}\n{}", scene.state()))?;
         scene.end();
         let reports = calm::wait(&scene, reader)?;
         crew.end()?;

@@ -1,4 +1,4 @@
-//! `cargo xtask bench bytes|enqueue|jobs|mint`: what Valet costs beside the bare thing, as ratios of one run.
+//! `cargo xtask bench NAME`: what Valet costs beside the bare thing, as ratios of one run, and how soon it recovers.
 //!
 //! Absolute numbers are this machine's at this moment; only ratios of one run mean anything, so each bench
 //! alternates its sides. Programs are those of `--release`. Results go to `target/bench/NAME.json` too.
@@ -7,8 +7,10 @@ mod attempt;
 mod bytes;
 mod calls;
 mod enqueue;
+mod hole;
 mod jobs;
 mod mint;
+mod recovery;
 mod stage;
 mod table;
 
@@ -19,14 +21,20 @@ use crate::Outcome;
 /// A bench: its name, and the function that runs it.
 type Bench = (&'static str, fn() -> Result<(), String>);
 
-const BENCHES: [Bench; 4] =
-    [("bytes", bytes::run), ("enqueue", enqueue::run), ("jobs", jobs::run), ("mint", mint::run)];
+const BENCHES: [Bench; 5] = [
+    ("bytes", bytes::run),
+    ("enqueue", enqueue::run),
+    ("jobs", jobs::run),
+    ("mint", mint::run),
+    ("recovery", recovery::run),
+];
 
 /// Runs the benches named, or all of them.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let known = |name: &String| BENCHES.iter().any(|(own, _)| own == name);
     if let Some(unknown) = arguments.iter().find(|name| !known(name)) {
-        return Err(format!("there is no bench {unknown}: bytes, enqueue, jobs, mint"));
+        let names: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
+        return Err(format!("there is no bench {unknown}: {}", names.join(", ")));
     }
     for (name, bench) in BENCHES {
         if arguments.is_empty() || arguments.iter().any(|argument| argument == name) {

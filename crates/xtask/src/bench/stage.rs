@@ -47,6 +47,11 @@ impl<'a> Stage<'a> {
         Self(Common::of(&release_folder(), &services.broker, &services.storage, options))
     }
 
+    /// The same stage, with storage reached at another address (a proxy in front of it).
+    pub(super) fn through(self, endpoint: &str) -> Self {
+        Self(self.0.through(endpoint))
+    }
+
     /// A worker with this many slots, taking jobs.
     pub(super) fn worker(&self, slots: usize) -> Process {
         self.start(self.worker_program().env("VALET_WORKER_SLOTS", slots.to_string()))
