@@ -66,6 +66,19 @@ pub enum ConnectError {
         /// `queue jobs.r0`, `exchange events`, …
         missing: Vec<String>,
     },
+    /// The login has no right to what it must use.
+    #[error("the broker at {address} gives {user} no right to the {what}")]
+    Rights {
+        /// The broker, without login.
+        address: String,
+        /// The user name.
+        user: String,
+        /// `queue jobs.r0`, `exchange events`, …
+        what: String,
+        /// The broker's words.
+        #[source]
+        cause: lapin::Error,
+    },
     /// The broker closed the connection with another protocol error.
     #[error("the broker at {address} refused the connection")]
     Refused {
@@ -98,6 +111,11 @@ impl ConnectError {
                 "run `valet topology declare` with an administrator's login to create {vhost:?} and its logins"
             ),
             Self::Topology { .. } => format!("run {}", names::REMEDY),
+            Self::Rights { .. } => {
+                "check the login with `valet topology check`, and use RabbitMQ 4.2.7, 4.3.1 or later \
+                                    instead of 4.2.6 and 4.3.0, which want a configure right for a mere look"
+                    .into()
+            }
             Self::Refused { .. } => "read the broker's log for the connection named in it".into(),
         }
     }

@@ -1,7 +1,7 @@
 //! Start-up check over AMQP: is every exchange and queue there that this process will use?
 //!
-//! Passive declares need no permission and no management API. They say nothing about arguments,
-//! bindings or rights: `valet topology check` does. Must never declare anything.
+//! Passive declares need no management API, and up to RabbitMQ 4.2.5 no right. They say nothing about
+//! arguments, bindings or rights: `valet topology check` does. Must never declare anything.
 
 use crate::{
     ConnectError, Purpose,
@@ -36,7 +36,6 @@ const WORKER: &[Wanted] = &[
 const PRODUCER: &[Wanted] = &[
     Wanted::Exchange(names::JOBS),
     Wanted::Exchange(names::CONTROL),
-    Wanted::Queue(names::JOBS_R0),
     Wanted::Queue(names::EVENTS_LOG),
     Wanted::Queue(names::DEAD),
     Wanted::Queue(names::EXPIRED),
@@ -95,6 +94,10 @@ async fn exists(link: &Link, wanted: Wanted) -> Result<bool, ConnectError> {
     match timeout(RPC, declare_passively(&opened.channel, wanted)).await {
         Ok(Ok(())) => Ok(true),
         Ok(Err(error)) if is_not_found(&error) => Ok(false),
+        Ok(Err(cause)) if is_refused(&cause) => {
+            let user = link.config().username().unwrap_or_default().to_owned();
+            Err(ConnectError::Rights { address: address(), user, what: wanted.to_string(), cause })
+        }
         Ok(Err(cause)) => Err(ConnectError::Refused { address: address(), cause }),
         Err(_) => Err(silent()),
     }

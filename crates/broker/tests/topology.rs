@@ -218,7 +218,7 @@ async fn numbers_that_nobody_told_are_not_made_up() {
 async fn each_version_gets_the_numbers_that_it_takes() {
     let site = Site::shared().await;
     let capabilities = site.management().version().await.unwrap().capabilities();
-    let found = site.broker.api("GET", &path(&site, "policies", "valet.jobs.r1"), None);
+    let found = site.broker.api("GET", &path(&site, "policies", "valet.jobs.r0"), None);
     let definition = found["definition"].as_object().unwrap();
     assert_eq!(definition.contains_key("consumer-timeout"), capabilities.consumer_timeout_policy, "{found}");
     assert_eq!(definition.contains_key("delayed-retry-type"), capabilities.delayed_retry_policy, "{found}");

@@ -98,12 +98,17 @@ impl TopologyOptions {
         numbers.insert("message-ttl".into(), milliseconds(self.job_ttl).into());
         numbers.insert("delivery-limit".into(), self.delivery_limit.into());
         let consumer_timeout = table(json!({ "consumer-timeout": milliseconds(self.consumer_timeout) }));
-        // "failed": what came back with its connection. What a worker hands back goes on at once.
-        let delayed_retry = table(json!({
-            "delayed-retry-type": "failed",
-            "delayed-retry-min": CRASH_PAUSE_MILLISECONDS,
-            "delayed-retry-max": CRASH_PAUSE_MILLISECONDS_MAX,
-        }));
+        // "failed": what came back with its connection. What a worker hands back goes on at once. The
+        // first stage alone: 4.3.6 counts what is delayed only once a consumer comes, and to the later
+        // stages consumers come only when something is counted there.
+        let delayed_retry = match queue {
+            JOBS_R0 => table(json!({
+                "delayed-retry-type": "failed",
+                "delayed-retry-min": CRASH_PAUSE_MILLISECONDS,
+                "delayed-retry-max": CRASH_PAUSE_MILLISECONDS_MAX,
+            })),
+            _ => Table::new(),
+        };
         Policy { consumer_timeout, delayed_retry, ..policy(queue, numbers) }
     }
 
