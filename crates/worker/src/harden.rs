@@ -88,3 +88,28 @@ fn tcp_ports(config: &Config) -> Option<Vec<u16>> {
     let always = [HTTPS, DNS, config.broker.port()];
     (!emulated).then(|| always.into_iter().chain(collector).chain(events).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use valet_settings::Layers;
+
+    use super::*;
+
+    fn ports(settings: &[(&str, &str)]) -> Option<Vec<u16>> {
+        let mut layers = Layers::default();
+        let broker = [("VALET_BROKER_URL", "amqps://broker/valet"), ("VALET_WORKER_SCHEDULED_EVENTS", "off")];
+        let all = broker.iter().chain(settings);
+        layers.environment = all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        tcp_ports(&Config::read(layers).unwrap())
+    }
+
+    #[test]
+    fn a_worker_connects_to_the_ports_of_what_it_is_told_to_use_and_to_no_others() {
+        assert_eq!(ports(&[]), Some(vec![443, 53, 5671]));
+        let collector = ("VALET_TELEMETRY_OTLP_ENDPOINT", "http://collector:4318");
+        assert_eq!(ports(&[collector]), Some(vec![443, 53, 5671, 4318]));
+        let events = ("VALET_WORKER_SCHEDULED_EVENTS", "on");
+        assert_eq!(ports(&[collector, events]), Some(vec![443, 53, 5671, 4318, 80]));
+        assert_eq!(ports(&[("VALET_STORAGE_LOOPBACK", "true")]), None, "an emulator may have any port");
+    }
+}

@@ -33,12 +33,16 @@ fn all_mistakes_are_told_at_once_by_key() {
         ("VALET_BROKER_CERT_FILE", "/no/such/cert.pem"),
         ("VALET_WORKER_NAME", "a b"),
         ("VALET_WORKER_SLOT", "1"),
+        ("VALET_WORKER_LISTEN", "9464"),
+        ("VALET_WORKER_SCHEDULED_EVENTS_URL", "https://169.254.169.254"),
+        ("VALET_TELEMETRY_OTLP_ENDPOINT", "http://me:hunter2@collector"),
     ];
     let mistakes = Config::read(layers(&pairs)).unwrap_err();
     let text = mistakes.to_string();
     let subjects =
         ["broker.url", "worker.slots", "worker.ffmpeg", "log.level", "broker.cert_file", "worker.name"];
-    for subject in subjects.into_iter().chain(["VALET_WORKER_SLOT"]) {
+    let around = ["worker.listen", "worker.scheduled_events_url", "telemetry.otlp_endpoint"];
+    for subject in subjects.into_iter().chain(around).chain(["VALET_WORKER_SLOT"]) {
         assert!(mistakes.iter().any(|mistake| mistake.subject == subject), "{subject} is not in {text}");
     }
     assert!(!text.contains("hunter2"), "{text}");
