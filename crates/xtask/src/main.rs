@@ -27,7 +27,7 @@ const COMMANDS: &[Command] = &[
     ("ci", "format, lints, documentation, walls, then test", ci::run),
     (
         "bench",
-        "cost beside the bare thing: bytes, enqueue, jobs, mint; recovery (all unless named)",
+        "cost beside the bare thing: bytes, enqueue, jobs, mint; recovery, backlog (all unless named)",
         bench::run,
     ),
     ("chaos", "kills, outages and duplicates from a seed: --jobs 2000 --seed N", chaos::run),

@@ -24,7 +24,11 @@ const SHOWN: usize = 3;
 /// Waits until every job has ended and every queue is empty, and returns all reports.
 pub(super) fn wait(scene: &Scene<'_>, mut reader: Reader) -> Result<Reports, String> {
     let jobs: Vec<String> = scene.notes().submitted.keys().cloned().collect();
-    try_wait_for(END_TIMEOUT, || expect_ended(reader.look()?, &jobs))
+    let look = || {
+        scene.tend_reminter()?;
+        expect_ended(reader.look()?, &jobs)
+    };
+    try_wait_for(END_TIMEOUT, look)
         .and_then(|()| wait_for_quiet(scene))
         .map_err(|state| format!("{state}\n{}", scene.state()))?;
     scene.end_reminter()?;

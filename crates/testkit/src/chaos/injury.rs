@@ -22,6 +22,9 @@ pub(super) const RETURN_TIMEOUT: Duration = Duration::from_secs(120);
 /// How `valet cancel` ends when the job had ended before.
 const EXIT_JOB_ENDED: i32 = 1;
 
+/// How `valet` ends when it cannot reach the broker.
+const EXIT_UNAVAILABLE: i32 = 69;
+
 /// One thing that goes wrong.
 #[derive(Clone, Debug)]
 pub(super) enum Injury {
@@ -191,6 +194,19 @@ impl<'a> Scene<'a> {
     pub(super) fn end(&self) {
         self.proxy.heal();
         tap::close(self.stage);
+    }
+
+    /// Starts the reminter anew when it found no broker at its start, as whatever runs it would; any other end of
+    /// its own is a fault.
+    pub(super) fn tend_reminter(&self) -> Result<(), String> {
+        let mut reminter = self.reminter.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(ended) = reminter.take_if(|reminter| !reminter.is_running()) else { return Ok(()) };
+        let finished = ended.finish(COMMAND_TIMEOUT);
+        if finished.code != Some(EXIT_UNAVAILABLE) {
+            return Err(format!("the reminter ended by itself: {finished:?}"));
+        }
+        *reminter = Some(start_reminter(self.stage));
+        Ok(())
     }
 
     /// Ends the reminter in good order.

@@ -4,6 +4,7 @@
 //! alternates its sides. Programs are those of `--release`. Results go to `target/bench/NAME.json` too.
 
 mod attempt;
+mod backlog;
 mod bytes;
 mod calls;
 mod enqueue;
@@ -21,7 +22,8 @@ use crate::Outcome;
 /// A bench: its name, and the function that runs it.
 type Bench = (&'static str, fn() -> Result<(), String>);
 
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 6] = [
+    ("backlog", backlog::run),
     ("bytes", bytes::run),
     ("enqueue", enqueue::run),
     ("jobs", jobs::run),

@@ -1,0 +1,109 @@
+//! `cargo xtask bench backlog`: 200,000 jobs waiting, and a million in the status store. Neither rates nor memory may
+//! hang on how much waits.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use valet_testkit::{Process, Program, wait_for};
+
+use super::stage::{COMMAND_TIMEOUT, Services, Stage};
+use super::table::Table;
+use crate::shell;
+
+/// Jobs that are added at a time, twice.
+const BACKLOG: usize = 100_000;
+/// Jobs for the rate of a worker without a backlog.
+const FEW: usize = 1_000;
+/// How long a worker is watched at each backlog.
+const WATCHED: Duration = Duration::from_secs(20);
+/// Rows of the status store.
+const ROWS: &str = "1000000";
+/// Calls of `valet list`; odd, for a median.
+const LISTS: usize = 9;
+/// How often a process's memory is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+pub(super) fn run() -> Result<(), String> {
+    let services = Services::start()?;
+    let stage = Stage::declared(&services, &["--queue-length-max", "1000000"]);
+    stage.put("input", "some bytes");
+    let mut table = Table::new("backlog");
+    submit(&stage, FEW, 0, &mut table);
+    consume(&stage, 0, &mut table);
+    for round in 1..=2 {
+        submit(&stage, BACKLOG, round, &mut table);
+        consume(&stage, round * BACKLOG, &mut table);
+    }
+    // On a broker without reports: they would be taken in first.
+    list(&Stage::new(&services), &mut table)?;
+    table.save()
+}
+
+/// `valet submit` of so many jobs: rate and peak memory.
+fn submit(stage: &Stage<'_>, jobs: usize, round: usize, table: &mut Table) {
+    let manifest =
+        stage.manifest("copy", (0..jobs).map(|job| ("input".to_owned(), format!("{round}/{job:06}"))));
+    let program = stage.valet().args(["submit", "--no-progress", "--manifest"]).arg(manifest);
+    let begun = Instant::now();
+    let submit = program.start();
+    let mut peak = 0.0;
+    while submit.is_running() {
+        peak = memory(&submit, "VmHWM").unwrap_or(peak);
+        sleep(LOOK_INTERVAL);
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    submit.finish(COMMAND_TIMEOUT).expect_code(0);
+    table.row(format!("submit of {jobs} jobs"), jobs as f64 / seconds, "jobs/s");
+    table.row("  peak memory of valet submit", peak, "MiB");
+}
+
+/// A new worker's rate and memory while so many wait behind what it does.
+fn consume(stage: &Stage<'_>, waiting: usize, table: &mut Table) {
+    let worker = stage.worker(4);
+    let (begun, before) = (Instant::now(), done(stage));
+    wait_for("a worker's share of time", COMMAND_TIMEOUT, || {
+        let is_over = begun.elapsed() >= WATCHED || depth(stage) == 0;
+        if is_over { Ok(()) } else { Err(format!("{} wait", depth(stage))) }
+    });
+    let rate = (done(stage) - before) as f64 / begun.elapsed().as_secs_f64();
+    table.row(format!("a worker of 4 slots, copies, {waiting} waiting"), rate, "jobs/s");
+    table.row("  memory of the worker", memory(&worker, "VmRSS").unwrap_or_default(), "MiB");
+    worker.kill();
+}
+
+/// Jobs that workers have settled.
+fn done(stage: &Stage<'_>) -> usize {
+    let told = stage.broker.api("GET", &format!("/api/queues/{}/jobs.r0", stage.vhost.name()), None);
+    usize::try_from(told["message_stats"]["ack"].as_u64().unwrap_or_default()).unwrap_or_default()
+}
+
+fn depth(stage: &Stage<'_>) -> u64 {
+    stage.vhost.queue_depth("jobs.r0").unwrap_or_default()
+}
+
+/// A line of a process's status, in MiB.
+fn memory(process: &Process, line: &str) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).ok()?;
+    let found = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'))?;
+    let kibibytes: f64 = found.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kibibytes / 1024.0)
+}
+
+/// `valet list` on a million rows, start to exit.
+fn list(stage: &Stage<'_>, table: &mut Table) -> Result<(), String> {
+    let example = ["build", "--release", "--package", "valet-status", "--example", "seed"];
+    shell::check(&mut shell::cargo(&example))?;
+    let seed = Program::new(super::stage::release("examples/seed"));
+    seed.args([stage.status_url().as_str(), ROWS]).run(COMMAND_TIMEOUT).expect_code(0);
+    for words in [&["list"][..], &["list", "--state", "failed"][..]] {
+        let call = || {
+            let begun = Instant::now();
+            stage.valet().args(words).run(COMMAND_TIMEOUT).expect_code(0);
+            begun.elapsed().as_secs_f64() * 1e3
+        };
+        let times = std::iter::repeat_with(call).take(LISTS).collect();
+        table.row(format!("valet {} on {ROWS} rows", words.join(" ")), super::median(times), "ms");
+    }
+    Ok(())
+}
