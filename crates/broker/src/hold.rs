@@ -59,7 +59,13 @@ async fn watch_over(
         tokio::select! {
             next = consumer.next() => match next {
                 Some(Ok(extra)) => give_back(extra).await,
-                Some(Err(error)) => break loss(format!("the broker closed the channel: {error}")),
+                Some(Err(error)) => {
+                    // Not closed by us as well: that would cost all slots the connection.
+                    let how = loss(format!("the broker closed the channel: {error}"));
+                    ended.send_replace(Some(how.clone()));
+                    let _ = done.send(Err(how));
+                    return;
+                }
                 None => break loss("the broker ended the consumer: the job was held for too long, or its queue moved"),
             },
             // An error means that the delivery was dropped, which closes the channel.

@@ -59,7 +59,9 @@ impl Subscription {
             let Ok(opened) = opened else { return };
             let outcome = self.follow(&opened, &found, &mut backoff).await;
             // What is in hand or on its way goes back with the channel.
-            let _ = timeout(RPC, opened.channel.close(200, "subscription ends".into())).await;
+            if opened.channel.status().connected() {
+                let _ = timeout(RPC, opened.channel.close(200, "subscription ends".into())).await;
+            }
             let Some(cause) = outcome else { return };
             tracing::debug!(queue = self.queue, cause, "a consumer broke off, starting anew");
             tokio::select! {
