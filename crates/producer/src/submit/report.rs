@@ -51,3 +51,33 @@ pub(crate) fn outgoing(report: &Report) -> Outgoing {
     outgoing.timestamp = Some(report.time);
     outgoing
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::{Defaults, JobRequest, Place, Planner};
+    use crate::submit::JobMinter;
+    use valet_mint::{Account, AccountKey, Signer};
+
+    #[test]
+    fn a_submission_reads_back_with_all_its_tags() {
+        let key = AccountKey::from_base64(
+            "Y2FuYXJ5IGNhbmFyeSBjYW5hcnkgY2FuYXJ5IGNhbmFyeSBjYW5hcnkgY2FuYXJ5IGNhbmFyeSBjYW5hcnkgYw==",
+        );
+        let signer = Signer::with_account_key(Account::azure("acct").unwrap(), key.unwrap());
+        let tags = [("title", "one, two"), ("batch", "7"), ("empty", "-")];
+        let tags = tags.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let request = JobRequest { input: "raw/a.mov".to_owned(), tags, ..JobRequest::default() };
+        let defaults = Defaults {
+            preset: Some("copy".to_owned()),
+            output: Some("out/a.mov".to_owned()),
+            ..Defaults::default()
+        };
+        let plan = Planner::new(defaults, None).plan(request, Place::Argument).unwrap();
+        let report = JobMinter::new(signer).prepare(&plan, Timestamp::now()).unwrap().report;
+        let event = report.to_event();
+        assert_eq!(Report::from_event(&event.headers, &event.body).unwrap(), report);
+        let ReportData::Submitted(submitted) = report.data else { panic!("{report:?}") };
+        assert_eq!((submitted.tags.len(), submitted.input.as_str()), (3, "acct/raw/a.mov"));
+    }
+}
