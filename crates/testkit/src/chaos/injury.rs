@@ -73,7 +73,7 @@ impl Trouble {
             3 => Self::Slow(times, Duration::from_millis(random.u64(100..800))),
             4 => Self::LostAnswer,
             5 => Self::Cut(random.u64(..512)),
-            _ => Self::Away(Duration::from_millis(random.u64(200..3_000))),
+            _ => Self::Away(Duration::from_millis(random.u64(1_000..9_000))),
         }
     }
 

@@ -72,12 +72,7 @@ impl Chaos {
         family::adopt_orphans();
         let before = calm::Machine::look();
         let proxy = FaultProxy::start(storage.address());
-        let stage = Stage::declared(broker, storage, &RETRY_WAITS);
-        // RabbitMQ 3.10 writes its directory of queues some seconds late: an orderly restart puts it on disk. Nobody
-        // loses queues that were declared longer ago than that.
-        broker.stop();
-        broker.restart();
-        let stage = stage.through(&proxy.url(&storage.endpoint()));
+        let stage = Stage::declared(broker, storage, &RETRY_WAITS).through(&proxy.url(&storage.endpoint()));
         put_inputs(&stage, schedule);
         let crew = Crew::start(&stage, self.workers, self.slots);
         let reader = Reader::start(&stage);
