@@ -85,9 +85,14 @@ impl JobRecord {
             self.state = State::Queued;
         }
         // The first one only describes: it may come after a worker's word.
+        let round = self.round;
         self.begin_anew_if(|job| {
             is_again && job.state.is_final() && job.ended_before(submitted.submitted_at)
         });
+        if self.round > round {
+            // Who submits again means the content that is there now; new grants are for what was met first.
+            self.input_etag = None;
+        }
     }
 
     fn waits_for_grants(&self) -> bool {
