@@ -213,6 +213,18 @@ fn a_seeded_store_is_searched_by_its_indexes() {
         let tags = vec![("title".to_owned(), "1234".to_owned())];
         let found = states(&store, &Filter { tags, ..Filter::default() }).await;
         assert_eq!(found.len(), 1);
+        // A label that very many jobs have, alone and with another condition.
+        let everywhere =
+            batch(0, (1..=5_100).map(|number| Report { job: id(number), ..submitted(0) }).collect());
+        store.feed(LOG, &everywhere).await.expect("fed");
+        let tags = vec![("title".to_owned(), "42".to_owned())];
+        let common = Filter { tags, ..Filter::default() };
+        let found = states(&store, &common).await;
+        assert_eq!((found.len(), found[1].0), (100, id(5_100)), "behind the newest, the seed's own");
+        let none = Filter { reason: Some(Reason::NotMedia), ..common.clone() };
+        assert_eq!(states(&store, &none).await.len(), 0);
+        let other = [common.tags[0].clone(), ("title".to_owned(), "43".to_owned())];
+        assert_eq!(states(&store, &Filter { tags: other.to_vec(), ..Filter::default() }).await.len(), 0);
         store.close().await;
     });
 }

@@ -40,6 +40,27 @@ pub struct Filter {
     pub silent_at: Option<Timestamp>,
 }
 
+/// From which end jobs with labels are found. Neither database knows how common a label is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// The few jobs that have a label, then put in order.
+    Ids,
+    /// Jobs in order, and whether they have the labels.
+    Jobs,
+    /// Jobs of one label in order.
+    Tags,
+}
+
+impl Way {
+    /// By what the answer is ordered, so that an index gives the order.
+    pub(super) fn order(self) -> &'static str {
+        match self {
+            Self::Tags => " ORDER BY l.begun_ms DESC, l.id DESC LIMIT ",
+            _ => " ORDER BY j.begun_ms DESC, j.id DESC LIMIT ",
+        }
+    }
+}
+
 /// Which part of the answer, newest first.
 #[derive(Debug, Clone, Copy)]
 pub struct Page {
@@ -89,10 +110,41 @@ impl Sql {
 }
 
 impl Filter {
+    /// How to get at the jobs in `state` with all the labels; `common`: each of them is on many jobs.
+    pub(super) fn way(&self, state: Option<State>, common: bool) -> Way {
+        let is_narrow = state.is_some() || self.reason.is_some() || self.silent_at.is_some();
+        match (self.tags.is_empty() || !common, is_narrow) {
+            (true, _) => Way::Ids,
+            (false, true) => Way::Jobs,
+            (false, false) => Way::Tags,
+        }
+    }
+
     /// `FROM … WHERE …` for jobs in `state`, or in any.
-    pub(super) fn conditions(&self, sql: &mut Sql, state: Option<State>, dialect: Dialect) {
-        sql.push(" FROM valet_jobs j WHERE 1 = 1");
+    pub(super) fn conditions(&self, sql: &mut Sql, state: Option<State>, way: Way, dialect: Dialect) {
         let text = |text: &str| Value::Text(text.to_owned());
+        let mut tags = self.tags.iter();
+        match tags.next().filter(|_| way == Way::Tags) {
+            Some((name, value)) => {
+                // CROSS: the order in which SQLite is to go through them.
+                sql.push(" FROM valet_tags l CROSS JOIN valet_jobs j WHERE j.id = l.id");
+                sql.compare("l.name = ", text(name));
+                sql.compare("l.value = ", text(value));
+            }
+            None => {
+                sql.push(" FROM valet_jobs j WHERE 1 = 1");
+                tags = self.tags.iter();
+            }
+        }
+        for (name, value) in tags {
+            let which = match way {
+                Way::Ids => "j.id IN (SELECT t.id FROM valet_tags t WHERE t.name = ",
+                _ => "EXISTS (SELECT 1 FROM valet_tags t WHERE t.id = j.id AND t.name = ",
+            };
+            sql.compare(which, text(name));
+            sql.compare("t.value = ", text(value));
+            sql.push(")");
+        }
         if let Some(state) = state {
             sql.compare("j.state = ", text(state.word()));
         }
@@ -100,11 +152,6 @@ impl Filter {
             let before = now.as_millisecond() - SILENT_SECONDS * 1000;
             sql.compare("j.state = ", text(State::Running.word()));
             sql.compare("j.heard_ms < ", Value::Whole(before));
-        }
-        for (name, value) in &self.tags {
-            sql.compare("j.id IN (SELECT t.id FROM valet_tags t WHERE t.name = ", text(name));
-            sql.compare("t.value = ", text(value));
-            sql.push(")");
         }
         let equal = [
             ("j.lane = ", self.lane.as_deref()),

@@ -6,11 +6,14 @@ use jiff::Timestamp;
 use sqlx::Row;
 use valet_protocol::JobId;
 
-use super::filter::{Filter, Page, Sql, Value};
+use super::filter::{Filter, Page, Sql, Value, Way};
 use super::{Store, failed, feed};
 use crate::error::StatusError;
 use crate::record::JobRecord;
 use crate::state::State;
+
+/// Up to so many jobs are put in order faster than an index gives them in order.
+const COMMON: i64 = 5_000;
 
 /// The order of answers, and what is compared with a page's last job: time of submission, then id.
 type Place = (i64, String);
@@ -48,8 +51,10 @@ impl Store {
             None => None,
         };
         let mut found: Vec<Place> = Vec::new();
+        let common = self.are_common(&filter.tags).await?;
         for state in filter.each_state() {
-            found.extend(self.find(filter, state, page.limit, after.as_ref()).await?);
+            let way = filter.way(state, common);
+            found.extend(self.find(filter, state, way, page.limit, after.as_ref()).await?);
         }
         found.sort_unstable_by(|one, other| other.cmp(one));
         found.truncate(page.limit);
@@ -64,12 +69,13 @@ impl Store {
         &self,
         filter: &Filter,
         state: Option<State>,
+        way: Way,
         limit: usize,
         after: Option<&Place>,
     ) -> Result<Vec<Place>, StatusError> {
         let mut sql = Sql::default();
         sql.push("SELECT j.begun_ms, j.id");
-        filter.conditions(&mut sql, state, self.dialect);
+        filter.conditions(&mut sql, state, way, self.dialect);
         if let Some((begun, id)) = after {
             sql.push(" AND (j.begun_ms, j.id) < (");
             sql.bind(Value::Whole(*begun));
@@ -77,11 +83,23 @@ impl Store {
             sql.bind(Value::Text(id.clone()));
             sql.push(")");
         }
-        sql.push(" ORDER BY j.begun_ms DESC, j.id DESC LIMIT ");
+        sql.push(way.order());
         sql.bind(Value::Whole(i64::try_from(limit).unwrap_or(i64::MAX)));
         let rows = sql.query().fetch_all(&self.pool).await.map_err(failed("read"))?;
         let place = |row: &sqlx::any::AnyRow| Ok((row.try_get(0)?, row.try_get(1)?));
         rows.iter().map(place).collect::<Result<_, _>>().map_err(failed("read"))
+    }
+
+    /// Whether each of these labels is on more than [`COMMON`] jobs.
+    async fn are_common(&self, tags: &[(String, String)]) -> Result<bool, StatusError> {
+        for (name, value) in tags {
+            let sql = "SELECT 1 FROM valet_tags WHERE name = $1 AND value = $2 LIMIT 1 OFFSET $3";
+            let row = sqlx::query(sql).bind(name).bind(value).bind(COMMON).fetch_optional(&self.pool).await;
+            if row.map_err(failed("read"))?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// How many jobs match, by state.
@@ -93,7 +111,7 @@ impl Store {
         for state in filter.each_state() {
             let mut sql = Sql::default();
             sql.push("SELECT j.state, COUNT(*)");
-            filter.conditions(&mut sql, state, self.dialect);
+            filter.conditions(&mut sql, state, Way::Ids, self.dialect);
             sql.push(" GROUP BY j.state");
             for row in sql.query().fetch_all(&self.pool).await.map_err(failed("read"))? {
                 let word: String = row.try_get(0).map_err(failed("read"))?;
