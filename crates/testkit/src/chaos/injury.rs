@@ -58,6 +58,9 @@ pub(super) enum Trouble {
     LostAnswer,
     /// Cuts an answer after so many bytes.
     Cut(u64),
+    /// What is stored arrives broken, so often: the one trouble that an attempt does not sit out, but another one
+    /// follows.
+    Garbled(u32),
     /// Nothing is taken for so long.
     Away(Duration),
 }
@@ -66,13 +69,14 @@ impl Trouble {
     /// The kinds in turns, so that each comes.
     pub(super) fn random(number: usize, random: &mut fastrand::Rng) -> Self {
         let times = random.u32(4..24);
-        match number % 7 {
+        match number % 8 {
             0 => Self::Busy(times),
             1 => Self::Throttled(times),
             2 => Self::Reset(times),
             3 => Self::Slow(times, Duration::from_millis(random.u64(100..800))),
             4 => Self::LostAnswer,
             5 => Self::Cut(random.u64(..512)),
+            6 => Self::Garbled(random.u32(1..4)),
             _ => Self::Away(Duration::from_millis(random.u64(1_000..9_000))),
         }
     }
@@ -85,6 +89,9 @@ impl Trouble {
             Self::Slow(times, time) => proxy.times(times, Fault::Latency(time)),
             Self::LostAnswer => proxy.next_method("PUT", Fault::DropResponse),
             Self::Cut(bytes) => proxy.next_method("GET", Fault::CutAfter(bytes)),
+            Self::Garbled(times) => {
+                (0..times).for_each(|_| proxy.next_method("PUT", Fault::answer(400, "Md5Mismatch")));
+            }
             Self::Away(time) => {
                 proxy.always(Fault::Refuse);
                 let_pass(time);
@@ -102,6 +109,7 @@ impl Trouble {
             Self::Slow(..) => Count::Slow,
             Self::LostAnswer => Count::LostAnswer,
             Self::Cut(_) => Count::Cut,
+            Self::Garbled(_) => Count::Garbled,
             Self::Away(_) => Count::Away,
         }
     }

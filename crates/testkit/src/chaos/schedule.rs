@@ -156,6 +156,7 @@ mod tests {
                 "Slow",
                 "LostAnswer",
                 "Cut",
+                "Garbled",
                 "Away",
                 "killed_after: Some",
                 "Short",

@@ -40,6 +40,7 @@ counts! {
     Slow "storage: some late answers";
     LostAnswer "storage: stored, answer lost";
     Cut "storage: answer cut";
+    Garbled "storage: some uploads arrive broken";
     Away "storage away for 1 to 9 s";
     ShortLived "job with grants of 2 to 6 s";
     Reminted "job with such grants, minted anew";

@@ -5,7 +5,7 @@ use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use valet_testkit::{Process, Program, wait_for};
+use valet_testkit::{Process, Program};
 
 use super::stage::{COMMAND_TIMEOUT, Services, Stage};
 use super::table::Table;
@@ -13,8 +13,8 @@ use crate::shell;
 
 /// Jobs that are added at a time, twice.
 const BACKLOG: usize = 100_000;
-/// Jobs for the rate of a worker without a backlog.
-const FEW: usize = 1_000;
+/// Jobs for the rate of a worker with hardly any backlog: about what it does while it is watched.
+const FEW: usize = 4_000;
 /// How long a worker is watched at each backlog.
 const WATCHED: Duration = Duration::from_secs(20);
 /// Rows of the status store.
@@ -30,7 +30,7 @@ pub(super) fn run() -> Result<(), String> {
     stage.put("input", "some bytes");
     let mut table = Table::new("backlog");
     submit(&stage, FEW, 0, &mut table);
-    consume(&stage, 0, &mut table);
+    consume(&stage, FEW, &mut table);
     for round in 1..=2 {
         submit(&stage, BACKLOG, round, &mut table);
         consume(&stage, round * BACKLOG, &mut table);
@@ -62,12 +62,9 @@ fn submit(stage: &Stage<'_>, jobs: usize, round: usize, table: &mut Table) {
 fn consume(stage: &Stage<'_>, waiting: usize, table: &mut Table) {
     let worker = stage.worker(4);
     let (begun, before) = (Instant::now(), done(stage));
-    wait_for("a worker's share of time", COMMAND_TIMEOUT, || {
-        let is_over = begun.elapsed() >= WATCHED || depth(stage) == 0;
-        if is_over { Ok(()) } else { Err(format!("{} wait", depth(stage))) }
-    });
+    sleep(WATCHED);
     let rate = (done(stage) - before) as f64 / begun.elapsed().as_secs_f64();
-    table.row(format!("a worker of 4 slots, copies, {waiting} waiting"), rate, "jobs/s");
+    table.row(format!("a worker of 4 slots, copies, about {waiting} waiting"), rate, "jobs/s");
     table.row("  memory of the worker", memory(&worker, "VmRSS").unwrap_or_default(), "MiB");
     worker.kill();
 }
@@ -76,10 +73,6 @@ fn consume(stage: &Stage<'_>, waiting: usize, table: &mut Table) {
 fn done(stage: &Stage<'_>) -> usize {
     let told = stage.broker.api("GET", &format!("/api/queues/{}/jobs.r0", stage.vhost.name()), None);
     usize::try_from(told["message_stats"]["ack"].as_u64().unwrap_or_default()).unwrap_or_default()
-}
-
-fn depth(stage: &Stage<'_>) -> u64 {
-    stage.vhost.queue_depth("jobs.r0").unwrap_or_default()
 }
 
 /// A line of a process's status, in MiB.
