@@ -71,6 +71,10 @@ impl Options {
             let counts = ledger.store().count(&filter).await.map_err(|error| store_failure(&error))?;
             show_counts(&mut context, &counts)?;
         } else {
+            if let Some(id) = after {
+                let known = ledger.store().job(id).await.map_err(|error| store_failure(&error))?;
+                known.ok_or_else(|| Failure::new(Exit::Usage, format!("--after {id}: there is no such job")))?;
+            }
             let page = Page { limit: self.limit, after };
             let jobs = ledger.store().list(&filter, page, Timestamp::now()).await;
             show(&mut context, jobs.map_err(|error| store_failure(&error))?, self.limit)?;
