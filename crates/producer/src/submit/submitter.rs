@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::io;
 
+use futures::FutureExt;
 use jiff::Timestamp;
 use tracing::Instrument as _;
 use valet_broker::{BrokerConfig, PublishError, Publisher, PublisherOptions, Purpose, Receipt, Session};
@@ -116,7 +117,7 @@ impl Submitter {
         let prepared = prepared.map_err(|cause| SubmitError::Prepare(Box::new(cause)))?;
         let receipt = self.jobs.publish(prepared.outgoing).await;
         let not_after = prepared.message.not_after;
-        Ok(Sent { receipt, report: Box::new(prepared.report), not_after, _span: span })
+        Ok(Sent { receipt, answer: None, report: Box::new(prepared.report), not_after, _span: span })
     }
 
     /// Sends a whole batch and tells each job, in order, when it is enqueued. Stops sending at the first failure
@@ -152,10 +153,22 @@ impl Submitter {
 /// A job under way, and what to say once the broker has it.
 struct Sent {
     receipt: Receipt,
+    /// What the receipt gave, once it was asked and had something to give.
+    answer: Option<Result<(), PublishError>>,
     report: Box<Report>,
     not_after: Timestamp,
     /// It ends when the broker has the job.
     _span: tracing::Span,
+}
+
+impl Sent {
+    /// Whether the broker has answered; waits for nothing.
+    fn is_answered(&mut self) -> bool {
+        if self.answer.is_none() {
+            self.answer = (&mut self.receipt).now_or_never();
+        }
+        self.answer.is_some()
+    }
 }
 
 /// A batch under way: jobs sent, then reports sent, each oldest first. Both are bounded by [`WINDOW`].
@@ -183,9 +196,10 @@ where
         }
     }
 
-    /// Waits until one more job may be sent.
+    /// Waits until one more job may be sent. Reports what is confirmed meanwhile: a producer that is killed leaves
+    /// few jobs of which nobody knows.
     async fn make_room(&mut self) {
-        if self.jobs.len() >= WINDOW {
+        while self.jobs.len() >= WINDOW || self.jobs.front_mut().is_some_and(|(_, sent)| sent.is_answered()) {
             self.confirm_job().await;
         }
     }
@@ -203,7 +217,11 @@ where
 
     async fn confirm_job(&mut self) {
         let Some((plan, sent)) = self.jobs.pop_front() else { return };
-        match sent.receipt.await {
+        let answer = match sent.answer {
+            Some(answer) => answer,
+            None => sent.receipt.await,
+        };
+        match answer {
             Ok(()) => {
                 if self.reports.len() >= WINDOW {
                     self.confirm_report().await;
