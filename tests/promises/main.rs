@@ -12,6 +12,7 @@ mod changed;
 mod chaos;
 mod compose;
 mod drain;
+mod ended;
 mod eviction;
 mod grants;
 mod health;
