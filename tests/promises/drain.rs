@@ -56,7 +56,7 @@ fn sigterm_finishes_the_job_in_hand_and_takes_no_new_one() {
     let status = worker.terminate(END_TIMEOUT);
     assert_eq!(status.code(), Some(0), "{}", worker.stderr());
     expect_done_once(&stage, &first, "worker-0");
-    assert_eq!(stage.json(0, &["status", &second])[0]["state"], "unseen", "nobody has taken it");
+    assert_eq!(stage.json(0, &["status", &second])[0]["state"], "queued", "nobody has taken it");
     wait_for_depth(&stage, "jobs.r0", 1);
     let _other = stage.worker();
     assert_eq!(stage.wait(0, &second)["worker"], "worker-1");

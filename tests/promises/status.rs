@@ -108,8 +108,10 @@ fn a_log_that_is_gone_takes_nothing_along_and_a_new_one_is_read_from_its_start()
     let [good, bad] = good_and_bad(&stage);
     assert_eq!(listed(&stage, &[]).len(), 2);
     stage.broker.api("DELETE", &format!("/api/queues/{}/events.log", stage.vhost.name()), None);
-    let declare = ["topology", "declare", "--node-consumer-timeout", "5h", "--consumer-timeout", "5h"];
-    stage.admin().args(declare).run(COMMAND_TIMEOUT).expect_code(0);
+    let declare =
+        ["topology", "declare", "--node-consumer-timeout", "5h", "--consumer-timeout", "5h", "--logins"];
+    let logins = stage.folder.join("logins");
+    stage.admin().args(declare).arg(logins).run(COMMAND_TIMEOUT).expect_code(0);
     assert_eq!(listed(&stage, &[]), [bad, good.clone()], "the store knows what the log has lost");
 
     let input = stage.put("again", "some bytes");
