@@ -48,9 +48,6 @@ use tokio::{
 
 /// A stage that has a job may have lost it to another slot: then nothing comes within this.
 const PUSH: Duration = Duration::from_millis(250);
-/// So often a retry stage gets a consumer whatever its length says: RabbitMQ 4.3.6 was seen to call a stage
-/// empty whose only job had come back from a crash, until somebody consumed from it.
-const BLIND_LOOK: Duration = Duration::from_secs(10);
 /// A first stage that has a job pushes it well within this.
 const FIRST_PUSH: Duration = Duration::from_millis(20);
 
@@ -79,8 +76,6 @@ pub(super) struct Pull {
     slot: Arc<Semaphore>,
     opened: Option<Opened>,
     looked: Option<Instant>,
-    /// When the retry stages last had a consumer whatever their lengths said.
-    consumed: Instant,
     backoff: Backoff,
 }
 
@@ -99,7 +94,6 @@ impl Pull {
             slot: Arc::new(Semaphore::new(1)),
             opened: None,
             looked: None,
-            consumed: Instant::now(),
             backoff: Backoff::default(),
         }
     }
@@ -214,12 +208,8 @@ impl Pull {
     /// A retry that waits, the last attempt first.
     async fn look_at_retries(&mut self, opened: &Opened) -> Result<Option<Found>, Fault> {
         self.looked = Some(Instant::now());
-        let blindly = self.consumed.elapsed() >= BLIND_LOOK;
-        if blindly {
-            self.consumed = Instant::now();
-        }
         for stage in [Stage::Last, Stage::Second] {
-            if (blindly || length(&opened.channel, stage.queue()).await? > 0)
+            if length(&opened.channel, stage.queue()).await? > 0
                 && let Some(found) = self.be_pushed_to(opened, stage, sleep_for(PUSH)).await?
             {
                 return Ok(Some(found));
@@ -266,7 +256,7 @@ impl Pull {
 
     async fn until_a_retry_waits(&self, channel: &Channel) -> Result<(), Fault> {
         sleep(FIRST_PUSH).await;
-        while self.consumed.elapsed() < BLIND_LOOK {
+        loop {
             for queue in [names::JOBS_R2, names::JOBS_R1] {
                 if length(channel, queue).await? > 0 {
                     return Ok(());
@@ -275,7 +265,6 @@ impl Pull {
             // Jitter: a fleet must not look all at once.
             sleep(self.options.retry_poll.mul_f64(0.9 + 0.2 * fastrand::f64())).await;
         }
-        Ok(())
     }
 
     /// Makes sure that the next try is on a new channel, and not at once.

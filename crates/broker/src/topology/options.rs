@@ -62,7 +62,7 @@ impl Default for TopologyOptions {
             delivery_limit: 3,
             events_age_max: Duration::from_secs(7 * 24 * 3600),
             events_bytes_max: 4 << 30,
-            consumer_timeout: Duration::from_secs(4 * 3600),
+            consumer_timeout: Duration::from_secs(5 * 3600),
             node_consumer_timeout: Duration::from_secs(1800),
         }
     }
@@ -99,8 +99,8 @@ impl TopologyOptions {
         numbers.insert("delivery-limit".into(), self.delivery_limit.into());
         let consumer_timeout = table(json!({ "consumer-timeout": milliseconds(self.consumer_timeout) }));
         // "failed": what came back with its connection. What a worker hands back goes on at once. The
-        // first stage alone: 4.3.6 counts what is delayed only once a consumer comes, and to the later
-        // stages consumers come only when something is counted there.
+        // first stage alone: to the later ones a consumer comes only when their length is above zero,
+        // and RabbitMQ does not count what it delays.
         let delayed_retry = match queue {
             JOBS_R0 => table(json!({
                 "delayed-retry-type": "failed",
