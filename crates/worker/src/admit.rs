@@ -10,6 +10,7 @@ use valet_protocol::JobMessage;
 use crate::cause::Cause;
 use crate::codec::Limits;
 use crate::config::JobLimits;
+use crate::terms::Terms;
 
 /// Free bytes of scratch under which a codec is stopped: what is left of the reserve for everybody else.
 const FREE_BYTES_MIN: u64 = 64 * 1024 * 1024;
@@ -42,6 +43,7 @@ pub fn admit(
     message: &JobMessage,
     policy: &GrantPolicy,
     limits: &JobLimits,
+    terms: &Terms,
     now: Timestamp,
 ) -> Result<Admitted, Cause> {
     if message.not_after <= now {
@@ -49,7 +51,9 @@ pub fn admit(
     }
     let preset = &message.preset;
     let plan = valet_preset::resolve(&preset.name, preset.version, &preset.params).map_err(Cause::Preset)?;
-    let wall_seconds = least(message.limits.wall_seconds, plan.wall_seconds_default, limits.wall_seconds_max);
+    // A default bends to what the broker lends; what is asked for is done as it is, or not at all.
+    let usual = plan.wall_seconds_default.min(terms.wall_seconds_max());
+    let wall_seconds = least(message.limits.wall_seconds, usual, limits.wall_seconds_max.unwrap_or(u32::MAX));
     let budget = SignedDuration::from_secs(i64::from(wall_seconds));
     let (input, output) = grants(message, &GrantPolicy { time_budget: budget, ..policy.clone() }, now)?;
     Ok(Admitted {
@@ -163,7 +167,7 @@ mod tests {
 
     fn limits() -> JobLimits {
         JobLimits {
-            wall_seconds_max: 1_500,
+            wall_seconds_max: Some(1_500),
             stall: Duration::from_secs(60),
             cpu_seconds_max: 10_000,
             processors: 2,
@@ -175,7 +179,7 @@ mod tests {
     }
 
     fn judge(message: &JobMessage) -> Result<Admitted, Cause> {
-        admit(message, &GrantPolicy::default(), &limits(), now())
+        admit(message, &GrantPolicy::default(), &limits(), &Terms::default(), now())
     }
 
     /// The class and reason of a message after `change`; nothing of it may show a signature.

@@ -101,8 +101,9 @@ impl Worker {
     /// Why it did not succeed; nothing is stored then, or (a lost answer) nothing that is known to be.
     pub async fn perform(&self, attempt: &Attempt<'_>) -> Result<Success, Cause> {
         let clock = Stopwatch::start(attempt.message.submitted_at);
-        let job = phase("admit")
-            .in_scope(|| admit(attempt.message, &self.grants, &self.limits, Timestamp::now()))?;
+        let job = phase("admit").in_scope(|| {
+            admit(attempt.message, &self.grants, &self.limits, &attempt.terms, Timestamp::now())
+        })?;
         attempt.require_fit(job.limits.wall)?;
         attempt.reports.tell(ReportData::Accepted(Accepted {})).await;
         let hold = Hold::new(attempt.taken, job.limits.wall);

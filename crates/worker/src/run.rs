@@ -53,7 +53,7 @@ pub enum RunError {
     #[error("cannot start on the broker")]
     Connect(#[source] Box<ConnectError>),
     /// The broker takes jobs back before they can be done.
-    #[error("worker.wall_seconds_max is {wall_seconds_max}, but the broker takes a job back after {} s", terms.consumer_timeout.as_secs())]
+    #[error("jobs may run for {wall_seconds_max} s (worker.wall_seconds_max), but the broker takes a job back after {} s", terms.consumer_timeout.as_secs())]
     Timeout {
         /// The longest that a job may run here.
         wall_seconds_max: u32,
@@ -157,7 +157,8 @@ fn terms(config: &Config, session: &Session) -> Result<Terms, RunError> {
         tracing::warn!(advice, "the broker does not say how it was declared: taking RabbitMQ's own limits");
     }
     let terms = Terms::of(&numbers.unwrap_or_default());
-    let wall_seconds_max = config.limits.wall_seconds_max;
+    // Without a limit of its own a worker takes what fits, if anything does.
+    let wall_seconds_max = config.limits.wall_seconds_max.unwrap_or(1);
     let fits = terms.require_fit(Duration::from_secs(wall_seconds_max.into()));
     fits.map(|()| terms).map_err(|advice| RunError::Timeout { wall_seconds_max, terms, advice })
 }
@@ -225,7 +226,7 @@ async fn keep_connecting(config: &Config) -> Result<Session, ConnectError> {
     }
 }
 
-fn log_start(config: &Config, worker: &Worker) {
+fn log_start(config: &Config, worker: &Worker, terms: &Terms) {
     let emulators = &config.grants.hosts.development;
     if !emulators.is_empty() {
         let hosts = emulators.iter().map(|host| host.as_str()).collect::<Vec<_>>().join(", ");
@@ -243,7 +244,7 @@ fn log_start(config: &Config, worker: &Worker) {
         codec = worker.walls.codec_version,
         jail = %worker.walls.codec.level,
         attempts_refused = worker.walls.attempts,
-        wall_seconds_max = config.limits.wall_seconds_max,
+        wall_seconds_max = config.limits.wall_seconds_max.unwrap_or(terms.wall_seconds_max()),
         "taking jobs"
     );
 }
@@ -268,7 +269,7 @@ impl Lent<'_> {
             // A job that is cancelled already must not be begun.
             () = caught_up => self.gate.open(Reason::Starting),
         }
-        log_start(config, self.worker);
+        log_start(config, self.worker, &self.terms);
         tokio::join!(self.run_slots(config), self.file_ended(config));
         self.session.publisher().flush().await;
     }

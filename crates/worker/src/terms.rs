@@ -78,6 +78,13 @@ impl Terms {
         share.min(JITTER_MAX)
     }
 
+    /// The longest wall limit that fits, in seconds.
+    #[must_use]
+    pub fn wall_seconds_max(&self) -> u32 {
+        let fitting = self.consumer_timeout.saturating_sub(TIMEOUT_SLACK).as_secs();
+        u32::try_from(fitting).unwrap_or(u32::MAX)
+    }
+
     /// Whether a job with this wall limit can be done before the broker takes it back; what to change if not.
     ///
     /// # Errors
@@ -87,7 +94,7 @@ impl Terms {
             return Ok(());
         }
         let needed = wall.saturating_add(TIMEOUT_SLACK).as_secs();
-        let fitting = self.consumer_timeout.saturating_sub(TIMEOUT_SLACK).as_secs();
+        let fitting = self.wall_seconds_max();
         let raise = match self.lever {
             Lever::Topology => format!("run `valet topology declare --consumer-timeout {needed}s` again"),
             Lever::Node => format!(
@@ -112,8 +119,8 @@ mod tests {
     }
 
     #[test]
-    fn the_default_wall_limit_fits_the_default_timeout_and_a_second_more_does_not() {
-        let wall = seconds(crate::config::WALL_SECONDS_MAX.into());
+    fn the_longest_wall_limit_fits_and_a_second_more_does_not() {
+        let wall = seconds(Terms::default().wall_seconds_max().into());
         assert_eq!(Terms::default().require_fit(wall), Ok(()));
         let advice = Terms::default().require_fit(wall + seconds(1)).unwrap_err();
         assert!(advice.contains("--consumer-timeout 1801s"), "{advice}");

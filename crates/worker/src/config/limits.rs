@@ -7,15 +7,11 @@ use valet_settings::{Bytes, Reader};
 
 const GIB: u64 = 1 << 30;
 
-/// Wall limit unless told otherwise: RabbitMQ takes a job away after 30 minutes by default, and fetch and store
-/// need their share of them. Raise it together with the broker's `consumer_timeout`.
-pub const WALL_SECONDS_MAX: u32 = 1_500;
-
 /// The most that any job may use here, whatever its message says.
 #[derive(Debug, Clone)]
 pub struct JobLimits {
-    /// Wall clock of all codec passes together, in seconds.
-    pub wall_seconds_max: u32,
+    /// Wall clock of all codec passes together, in seconds; none: as long as the broker lends a job.
+    pub wall_seconds_max: Option<u32>,
     /// Time without a sign of life before a codec is ended.
     pub stall: Duration,
     /// Processor seconds of all threads of a codec; the wall clock times the processors is a limit too.
@@ -41,7 +37,8 @@ pub(super) fn limits(reader: &mut Reader) -> JobLimits {
         reader.or_within("worker.memory_bytes_max", Bytes(4 * GIB), Bytes(64 << 20)..=Bytes(1_024 * GIB));
     let widest = Bounds::default();
     JobLimits {
-        wall_seconds_max: reader.or_within("worker.wall_seconds_max", WALL_SECONDS_MAX, 1..=7 * 86_400),
+        wall_seconds_max: Some(reader.or_within("worker.wall_seconds_max", u32::MAX, 1..=u32::MAX))
+            .filter(|seconds| *seconds < u32::MAX),
         stall: Duration::from_secs(reader.or_within("worker.stall_seconds", 120, 1..=86_400)),
         cpu_seconds_max: reader.or_within("worker.cpu_seconds_max", u64::MAX, 1..=u64::MAX),
         processors: std::thread::available_parallelism().map_or(1, |count| count.get() as u64),

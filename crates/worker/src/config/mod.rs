@@ -15,7 +15,7 @@ use valet_grant::{DevelopmentHost, DevelopmentHostError, GrantPolicy, HostRules}
 use valet_settings::{Bytes, Layers, Mistakes, Reader};
 
 pub use jail::JailConfig;
-pub use limits::{JobLimits, WALL_SECONDS_MAX};
+pub use limits::JobLimits;
 pub use surroundings::Surroundings;
 
 use crate::logs::{LogConfig, LogFormat};
