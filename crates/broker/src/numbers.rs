@@ -4,9 +4,10 @@
 //! itself is written into the stream `topology.log`, whose last entry counts.
 
 use crate::{
-    BrokerVersion,
+    BrokerVersion, ConnectError,
+    backoff::Backoff,
     link::{Link, Opened, RPC},
-    start_check::is_not_found,
+    start_check::{is_not_found, is_refused},
     topology::names::TOPOLOGY_LOG,
 };
 use futures::{FutureExt, StreamExt};
@@ -16,8 +17,8 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
-use tokio::time::timeout;
+use std::time::{Duration, Instant};
+use tokio::time::{sleep, timeout};
 
 /// A log that says that it is empty is believed after this: its length is up to 5 s old, and a busy broker is slow to
 /// give the first entry. A log without any entry is what a broken-off declare leaves.
@@ -67,22 +68,53 @@ impl Numbers {
     }
 }
 
-/// The last entry of the log; none if there is none, or none that can be read.
+/// The last entry of the log; none if there is no such log, or no entry that can be read.
 ///
-/// A few round trips. Only a log that is empty, or says so, costs [`EMPTY`].
-pub(crate) async fn read(link: &Link) -> Option<Numbers> {
-    let Opened { channel, generation } = timeout(RPC, link.channel()).await.ok()?.ok()?;
-    match timeout(RPC, last_entry(&channel)).await {
-        Ok(Ok(entry)) => entry.and_then(|bytes| decode(&bytes)),
-        Ok(Err(error)) => {
-            if !is_not_found(&error) {
-                tracing::warn!(%error, "the declared numbers cannot be read; taking the usual ones");
+/// A few round trips. Only a log that is empty, or says so, costs [`EMPTY`]. One that exists and cannot be read (its
+/// node or leader is not up yet) is tried for the start patience: to guess instead would refuse jobs that are fine.
+pub(crate) async fn read(link: &Link) -> Result<Option<Numbers>, ConnectError> {
+    let begun = Instant::now();
+    let mut backoff = Backoff::default();
+    loop {
+        let outcome = try_read(link).await;
+        let wait = backoff.next_wait();
+        match outcome {
+            Err(ConnectError::Refused { .. } | ConnectError::Silent { .. })
+                if begun.elapsed() + wait < link.config().start_patience =>
+            {
+                tracing::info!("the log of numbers is not up yet, looking again");
+                sleep(wait).await;
             }
-            None
+            outcome => return outcome,
         }
+    }
+}
+
+async fn try_read(link: &Link) -> Result<Option<Numbers>, ConnectError> {
+    let address = || link.config().address();
+    let silent = || ConnectError::Silent {
+        address: address(),
+        seconds: RPC.as_secs(),
+        doing: "reading the declared numbers",
+    };
+    let opened = timeout(RPC, link.channel()).await.map_err(|_| silent())?.map_err(|_| silent())?;
+    let Opened { channel, generation } = opened;
+    match timeout(RPC, last_entry(&channel)).await {
+        Ok(Ok(entry)) => Ok(entry.and_then(|bytes| decode(&bytes))),
+        Ok(Err(error)) if is_not_found(&error) => Ok(None),
+        Ok(Err(cause)) if is_refused(&cause) => {
+            let user = link.config().username().unwrap_or_default().to_owned();
+            Err(ConnectError::Rights {
+                address: address(),
+                user,
+                what: format!("queue {TOPOLOGY_LOG}"),
+                cause,
+            })
+        }
+        Ok(Err(cause)) => Err(ConnectError::Refused { address: address(), cause }),
         Err(_) => {
             link.suspect(generation, "the log of numbers did not answer").await;
-            None
+            Err(silent())
         }
     }
 }

@@ -52,7 +52,7 @@ impl Session {
         let consume = Link::start(config, "consume").await?;
         let publisher = Publisher::start(publish.clone(), PublisherOptions::default());
         let numbers = match purpose {
-            Purpose::Worker | Purpose::Producer => numbers::read(&consume).await,
+            Purpose::Worker | Purpose::Producer => numbers::read(&consume).await?,
             Purpose::Probe => None,
         };
         Ok(Self { publish, consume, publisher, numbers })
