@@ -21,9 +21,17 @@ pub(crate) type Outcome = Result<ExitCode, String>;
 type Command = (&'static str, &'static str, fn(&[String]) -> Outcome);
 
 const COMMANDS: &[Command] = &[
-    ("setup", "install what is missing: RabbitMQ, ffmpeg, Node, Azurite (--dry-run: only say)", setup::run),
+    (
+        "setup",
+        "install what is missing: RabbitMQ, ffmpeg, PostgreSQL, Node, Azurite (--dry-run: only say)",
+        setup::run,
+    ),
     ("demo", "Valet on real services, in sight: jobs, outputs, and what a worker cannot do", demo::run),
-    ("test", "start RabbitMQ and Azurite, run the tests; more arguments go to the runner", test::run),
+    (
+        "test",
+        "start the services, run the tests (--broker 4, --workers user); more arguments go to the runner",
+        test::run,
+    ),
     ("ci", "format, lints, documentation, walls, then test", ci::run),
     (
         "bench",
