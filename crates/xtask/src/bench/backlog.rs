@@ -1,15 +1,13 @@
-//! `cargo xtask bench backlog`: 200,000 jobs waiting, and a million in the status store. Neither rates nor memory may
-//! hang on how much waits.
+//! `cargo xtask bench backlog`: 200,000 jobs waiting. Neither rates nor memory may hang on how much waits.
 
 use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use valet_testkit::{Process, Program};
+use valet_testkit::Process;
 
 use super::stage::{COMMAND_TIMEOUT, Services, Stage};
 use super::table::Table;
-use crate::shell;
 
 /// Jobs that are added at a time, twice.
 const BACKLOG: usize = 100_000;
@@ -17,10 +15,6 @@ const BACKLOG: usize = 100_000;
 const FEW: usize = 4_000;
 /// How long a worker is watched at each backlog.
 const WATCHED: Duration = Duration::from_secs(20);
-/// Rows of the status store.
-const ROWS: &str = "1000000";
-/// Calls of `valet list`; odd, for a median.
-const LISTS: usize = 9;
 /// How often a process's memory is looked at.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -35,8 +29,6 @@ pub(super) fn run() -> Result<(), String> {
         submit(&stage, BACKLOG, round, &mut table);
         consume(&stage, round * BACKLOG, &mut table);
     }
-    // On a broker without reports: they would be taken in first.
-    list(&Stage::new(&services), &mut table)?;
     table.save()
 }
 
@@ -81,22 +73,4 @@ fn memory(process: &Process, line: &str) -> Option<f64> {
     let found = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'))?;
     let kibibytes: f64 = found.trim().trim_end_matches(" kB").parse().ok()?;
     Some(kibibytes / 1024.0)
-}
-
-/// `valet list` on a million rows, start to exit.
-fn list(stage: &Stage<'_>, table: &mut Table) -> Result<(), String> {
-    let example = ["build", "--release", "--package", "valet-status", "--example", "seed"];
-    shell::check(&mut shell::cargo(&example))?;
-    let seed = Program::new(super::stage::release("examples/seed"));
-    seed.args([stage.status_url().as_str(), ROWS]).run(COMMAND_TIMEOUT).expect_code(0);
-    for words in [&["list"][..], &["list", "--state", "failed"][..]] {
-        let call = || {
-            let begun = Instant::now();
-            stage.valet().args(words).run(COMMAND_TIMEOUT).expect_code(0);
-            begun.elapsed().as_secs_f64() * 1e3
-        };
-        let times = std::iter::repeat_with(call).take(LISTS).collect();
-        table.row(format!("valet {} on {ROWS} rows", words.join(" ")), super::median(times), "ms");
-    }
-    Ok(())
 }

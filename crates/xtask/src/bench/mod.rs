@@ -10,6 +10,7 @@ mod calls;
 mod enqueue;
 mod hole;
 mod jobs;
+mod list;
 mod mint;
 mod recovery;
 mod stage;
@@ -22,11 +23,12 @@ use crate::Outcome;
 /// A bench: its name, and the function that runs it.
 type Bench = (&'static str, fn() -> Result<(), String>);
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     ("backlog", backlog::run),
     ("bytes", bytes::run),
     ("enqueue", enqueue::run),
     ("jobs", jobs::run),
+    ("list", list::run),
     ("mint", mint::run),
     ("recovery", recovery::run),
 ];
