@@ -49,7 +49,6 @@ const WORKER_KEYS: [&str; 28] = [
     "worker.input_bytes_max",
     "worker.output_bytes_max",
     "worker.scratch_free_bytes_min",
-    "worker.metrics",
     "worker.listen",
     "worker.scheduled_events",
     "worker.scheduled_events_url",
