@@ -18,6 +18,7 @@ mod grants;
 mod health;
 mod hostile;
 mod killed;
+mod lease;
 mod limits;
 mod long_jobs;
 mod lookout;
