@@ -43,16 +43,25 @@ pub enum Sight {
 }
 
 impl JobRecord {
-    /// The output to compare, if that was not done: of a success, or of a failure that may be one because the
-    /// blob that was in the way may be this job's own.
+    /// The output to compare, if that was not done: of a success, or of an end that may be one. A blob that was in
+    /// the way may be this job's own; and a worker may have stored it and died before it could say so, where its
+    /// grants had died as well, or nobody could ask storage, when the job's end was told.
     pub fn to_verify(&self) -> Option<ToVerify> {
         let blob = match (self.state, &self.output, self.reason) {
             _ if self.looked_at.is_some() => return None,
             (State::Succeeded, Some(output), _) => &output.blob,
             (State::Failed, None, Some(Reason::OutputExists)) => self.output_blob.as_ref()?,
+            (State::Expired | State::Dead | State::Cancelled, None, _) if self.was_begun() => {
+                self.output_blob.as_ref()?
+            }
             _ => return None,
         };
         Some(ToVerify { blob: blob.clone() })
+    }
+
+    /// Whether a worker came as far as to read the input.
+    fn was_begun(&self) -> bool {
+        self.attempts.iter().any(|attempt| attempt.started_at.is_some())
     }
 
     /// Takes in what storage says of the output. A success that does not hold becomes `failed` with
@@ -85,7 +94,7 @@ impl JobRecord {
         }
     }
 
-    /// A worker could not store since the blob was there: another copy of this job may have stored it.
+    /// The blob is there although no success was told: it counts if this job stored it.
     fn find_own(&mut self, id: &str, facts: Option<&StoredFacts>) {
         let (Some(facts), Some(blob)) = (facts, self.output_blob.clone()) else { return };
         if facts.job.as_deref() != Some(id) {

@@ -107,3 +107,22 @@ fn what_cannot_be_looked_at_stays_a_success_that_nobody_verified() {
     assert_eq!((job.state, job.output.as_ref().and_then(|output| output.verified)), (State::Succeeded, None));
     assert_eq!(job.to_verify(), None);
 }
+
+#[test]
+fn what_was_stored_by_a_worker_that_died_is_a_success_though_its_grants_died_too() {
+    let mut job = JobRecord::unseen(id(1));
+    job.apply(&submitted(0));
+    job.apply(&report(1, "w1", (1, 0), accepted()));
+    let mut unbegun = job.clone();
+    job.apply(&report(2, "w1", (1, 0), started()));
+    for job in [&mut job, &mut unbegun] {
+        job.apply(&report(9, "w2", (1, 0), expired(0)));
+        assert_eq!(job.state, State::Expired);
+    }
+    assert_eq!(unbegun.to_verify(), None, "nobody can have stored it");
+    let mut absent = job.clone();
+    absent.judge(&Sight::Absent, at(10));
+    assert_eq!((absent.state, absent.to_verify()), (State::Expired, None));
+    job.judge(&Sight::Blob(own()), at(10));
+    assert_eq!((job.state, job.output.expect("an output").verified), (State::Succeeded, Some(true)));
+}
