@@ -3,11 +3,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use valet_testkit::{Broker, Fault, FaultProxy, Gate, Storage};
+use valet_testkit::{Broker, Fault, FaultProxy, Gate, Storage, wait_for};
 
 use crate::backstage::{kind, wait_for_depth};
 use crate::message::{Message, properties};
-use crate::stage::Stage;
+use crate::stage::{COMMAND_TIMEOUT, Stage};
 
 /// A job is handed out so often before the broker gives up on it: the delivery limit and once more.
 const DELIVERIES: usize = 4;
@@ -19,11 +19,13 @@ fn a_job_that_kills_every_worker_ends_as_dead_with_its_history() {
     let stage = Stage::on(Broker::shared(), storage).through(&proxy.url(&storage.endpoint()));
     let input = stage.put("killer", "some bytes");
     let job = stage.submit(&input, &stage.target("output"), &["--preset", "copy"]);
-    for _ in 0..DELIVERIES {
+    for number in 1..=DELIVERIES {
         let gate = Gate::default();
         proxy.next_method("HEAD", Fault::Hold(gate.clone()));
         let worker = stage.worker();
         gate.wait_for_request();
+        // A worker does not wait for its report to be out, and this one must have been heard of.
+        wait_for_accepted(&stage, &job, number);
         worker.kill();
         gate.open();
     }
@@ -40,6 +42,15 @@ fn a_job_that_kills_every_worker_ends_as_dead_with_its_history() {
         wait_for_depth(&stage, queue, 0);
     }
     assert!(stage.storage.list(&stage.output).is_empty());
+}
+
+#[track_caller]
+fn wait_for_accepted(stage: &Stage<'_>, job: &str, count: usize) {
+    wait_for(&format!("word of hand-over {count}"), COMMAND_TIMEOUT, || {
+        let reports = stage.reports(job);
+        let accepted = reports.iter().filter(|report| kind(report) == "accepted").count();
+        if accepted == count { Ok(()) } else { Err(format!("{reports:#?}")) }
+    });
 }
 
 /// The letter tells which workers the job has cost, in their order, when, and how.
