@@ -74,3 +74,16 @@ fn a_real_broker_moves_jobs_as_the_model_says() {
         played
     });
 }
+
+/// The shortest sequence that once told model and broker apart.
+#[test]
+fn what_comes_back_from_two_workers_is_given_out_in_the_order_in_which_it_came() {
+    let stage =
+        Stage::declared(Broker::shared(), Storage::shared(), &["--retry-1", "50ms", "--retry-2", "50ms"]);
+    let real = Real::start(&stage);
+    let [submit, take, crash] =
+        [|job| Op::Submit { job }, |slot| Op::Take { slot }, |slot| Op::Crash { slot }];
+    let played = Play::new(Some(&real)).run(&[submit(0), submit(1), take(1), take(0), crash(1), crash(0)]);
+    real.end();
+    played.expect("model and broker agree");
+}

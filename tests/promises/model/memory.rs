@@ -49,6 +49,8 @@ pub(super) enum Settle {
 struct Waiting {
     letter: Letter,
     returns: u64,
+    /// It was in somebody's hands.
+    is_back: bool,
 }
 
 /// Its queues.
@@ -68,7 +70,7 @@ impl Memory {
     }
 
     pub(super) fn publish(&mut self, letter: Letter) {
-        self.stages[0].push_back(Waiting { letter, returns: 0 });
+        self.stages[0].push_back(Waiting { letter, returns: 0, is_back: false });
         self.expire();
     }
 
@@ -98,7 +100,7 @@ impl Memory {
             Settle::HandBack | Settle::Crash => {
                 waiting.returns += u64::from(settle == Settle::Crash || !self.free_hand_back);
                 match (waiting.returns > DELIVERY_LIMIT, stage) {
-                    (false, _) => self.stages[stage].push_front(waiting),
+                    (false, _) => self.give_back(waiting, stage),
                     // The middle stage has one way out, whatever the reason.
                     (true, 1) => self.go_on(waiting.letter, stage),
                     (true, _) => self.ended.push_back((waiting.letter.job, Ended::Lost)),
@@ -140,10 +142,17 @@ impl Memory {
         stages.chain(held).chain(ended).chain(dead).collect()
     }
 
+    /// Before what was never given out, and behind what came back earlier.
+    fn give_back(&mut self, waiting: Waiting, stage: usize) {
+        let queue = &mut self.stages[stage];
+        let earlier = queue.iter().take_while(|waiting| waiting.is_back).count();
+        queue.insert(earlier, Waiting { is_back: true, ..waiting });
+    }
+
     /// Rejected: after a wait, in the next stage, where it is new; from the last one it is ended.
     fn go_on(&mut self, letter: Letter, stage: usize) {
         // Dead-lettering takes the message's own expiry off.
-        let waiting = Waiting { letter: Letter { dying: false, ..letter }, returns: 0 };
+        let waiting = Waiting { letter: Letter { dying: false, ..letter }, returns: 0, is_back: false };
         self.stages[stage + 1].push_back(waiting);
     }
 
