@@ -36,7 +36,7 @@ const KEYS: [&str; 22] = [
 ];
 
 /// Keys of the same file that are the worker's.
-const WORKER_KEYS: [&str; 28] = [
+const WORKER_KEYS: [&str; 27] = [
     "worker.publishers",
     "worker.slots",
     "worker.name",
