@@ -1,7 +1,7 @@
 //! What becomes of a job: every end of a delivery is reduced to how it is settled and what is told. The only place
 //! that decides; it settles nothing itself.
 //!
-//! [`Case`] is the table of all ends with class and reason; [`verdict`] says what follows of a class:
+//! [`Case`] is the table of all ends with class and reason; [`verdict()`] says what follows of a class:
 //!
 //! | class | settled | told |
 //! |---|---|---|

@@ -19,7 +19,7 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// Runs one job by `valet`, a [`Stage::valet`].
+    /// Runs one job by `valet`, a `Stage::valet`.
     pub(super) fn run(
         stage: &Stage<'_>,
         valet: Program,
