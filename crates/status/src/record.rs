@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use valet_protocol::{JobId, Priority, Reason, Stored, Timings};
 
@@ -212,9 +212,11 @@ impl JobRecord {
 
     /// Notes how long a running job has been silent at `now`, if that is longer than [`SILENT_SECONDS`].
     pub fn mark_silence(&mut self, now: Timestamp) {
-        let silence = self.time.map(|time| now.duration_since(time).as_secs());
+        let silence = self.time.map(|time| now.duration_since(time));
         let is_running = self.state == State::Running;
-        self.silent_seconds = silence.filter(|seconds| is_running && *seconds > SILENT_SECONDS);
+        // By milliseconds, as the store's question for silent jobs.
+        let is_long = |silence: &SignedDuration| silence.as_millis() > i128::from(SILENT_SECONDS) * 1_000;
+        self.silent_seconds = silence.filter(|silence| is_running && is_long(silence)).map(|it| it.as_secs());
     }
 
     /// Whether it has succeeded and nothing speaks against it.

@@ -190,7 +190,11 @@ impl<'a> Stage<'a> {
         self.folder.join("logins").join(format!("{role}.toml"))
     }
 
-    fn declare(&self, options: &[&str]) {
+    /// Declares the topology, once more when a test has taken something of it away. What is there stays.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn declare(&self, options: &[&str]) {
         let declare = self.admin().args(["topology", "declare", "--logins"]).arg(self.folder.join("logins"));
         // Logins belong to the whole broker, which other tests use too.
         let declare = declare.args(["--login-prefix", self.vhost.name()]).args(options);
