@@ -1,9 +1,6 @@
 //! A server of one test's own: it hears a request's head and answers what the test says, byte by byte.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -19,12 +16,12 @@ pub(crate) struct Server {
 impl Server {
     /// Answers each request with what `answer` makes of its head (request line and headers).
     pub(crate) async fn start(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
-        Self::start_slow(Duration::ZERO, answer).await
+        Self::start_early(0, answer).await
     }
 
-    /// The same as far away as `latency` tells; a request's body comes meanwhile and is never read.
-    pub(crate) async fn start_slow(
-        latency: Duration,
+    /// The same once so many bytes of a request's body have come; the rest is never read.
+    pub(crate) async fn start_early(
+        body_bytes: usize,
         answer: impl Fn(&str) -> String + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -33,7 +30,7 @@ impl Server {
         let heard = heads.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                serve(stream, &heard, latency, &answer).await;
+                serve(stream, &heard, body_bytes, &answer).await;
             }
         });
         Self { origin, heads }
@@ -49,7 +46,7 @@ impl Server {
 async fn serve(
     mut stream: TcpStream,
     heads: &Mutex<Vec<String>>,
-    latency: Duration,
+    body_bytes: usize,
     answer: &impl Fn(&str) -> String,
 ) {
     let mut head = Vec::new();
@@ -61,7 +58,9 @@ async fn serve(
     }
     let head = String::from_utf8_lossy(&head).into_owned();
     heads.lock().unwrap().push(head.clone());
-    tokio::time::sleep(latency).await;
+    if stream.read_exact(&mut vec![0; body_bytes]).await.is_err() {
+        return;
+    }
     // The client may be gone already; it will say so itself.
     let _ = stream.write_all(answer(&head).as_bytes()).await;
 }

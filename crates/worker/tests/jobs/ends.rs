@@ -41,20 +41,25 @@ fn wait_for_depth(stage: &Stage, queue: &str, depth: u64) {
     });
 }
 
+/// Two workers, one after the other, each killed while its request of this method is held.
+fn kill_two_workers(stage: &mut Stage, proxy: &FaultProxy, method: &str) {
+    for _ in 0..2 {
+        let gate = Gate::default();
+        proxy.next_method(method, Fault::Hold(gate.clone()));
+        let worker = stage.worker(&[]);
+        gate.wait_for_request();
+        worker.kill();
+        gate.open();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_ends_every_worker_is_buried_and_said_to_be_lost() {
     let mut stage = fragile().await;
     let proxy = FaultProxy::start(stage.storage.address());
     let job = copy_through(&stage, &proxy);
     stage.submit(&job).await;
-    for _ in 0..2 {
-        let gate = Gate::default();
-        proxy.next_method("HEAD", Fault::Hold(gate.clone()));
-        let worker = stage.worker(&[]);
-        gate.wait_for_request();
-        worker.kill();
-        gate.open();
-    }
+    kill_two_workers(&mut stage, &proxy, "HEAD");
     let worker = stage.worker(&[("VALET_WORKER_NAME", "undertaker")]);
     let reports = stage.reports(job.id, &worker).await;
     let told = dead(&reports);
@@ -73,14 +78,7 @@ async fn a_job_that_was_stored_before_its_workers_died_has_succeeded() {
     let job = copy_through(&stage, &proxy);
     proxy.next_method("PUT", Fault::DropResponse);
     stage.submit(&job).await;
-    for _ in 0..2 {
-        let gate = Gate::default();
-        proxy.next_method("PUT", Fault::Hold(gate.clone()));
-        let worker = stage.worker(&[]);
-        gate.wait_for_request();
-        worker.kill();
-        gate.open();
-    }
+    kill_two_workers(&mut stage, &proxy, "PUT");
     let worker = stage.worker(&[]);
     let reports = stage.reports(job.id, &worker).await;
     let ReportData::Succeeded(success) = &reports.last().unwrap().data else {
