@@ -89,14 +89,16 @@ fn a_batch_submitted_twice_under_one_key_carries_the_same_ids() {
 fn events_are_shown_as_they_come() {
     let site = Site::new();
     let events = site.valet("events --kind succeeded --kind progress").start();
-    site.ok(&format!("submit {0}/a.mov {0}/out/a.mov -p copy", site.container));
-    // Events begin at the next report: more jobs are done until the watcher has seen one.
+    // Events begin at the next report: more jobs are done until the watcher has seen one, each
+    // with an output of its own, since a grant cannot write over the one before.
     let runtime = runtime();
+    let mut job = 0;
     wait_for("a report of success", TIMEOUT, || {
         if events.stdout().contains("succeeded") {
             return Ok(());
         }
-        site.ok(&format!("submit {0}/a.mov {0}/out/a.mov -p copy", site.container));
+        job += 1;
+        site.ok(&format!("submit {0}/a.mov {0}/out/{job}.mov -p copy", site.container));
         runtime.block_on(work_once(&site, Fate::Succeed(Stored::Created)));
         Err(events.stdout())
     });
