@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use jiff::{SignedDuration, Timestamp};
 use valet_protocol::{JobId, Reason, Report, Stored};
-use valet_status::{Fed, Filter, Page, Place, Sight, State, Store, StoreUrl, Text, seed};
+use valet_status::{Fed, Filter, Message, Page, Place, Sight, State, Store, StoreUrl, Text, seed};
 use valet_testkit::Postgres;
 
 use crate::common::*;
@@ -29,8 +29,8 @@ fn reports(number: u32, ends: bool) -> Vec<Report> {
 }
 
 /// Reports with their offsets, from `first` on.
-fn batch(first: u64, reports: Vec<Report>) -> Vec<(u64, Option<Report>)> {
-    (first..).zip(reports.into_iter().map(Some)).collect()
+fn batch(first: u64, reports: Vec<Report>) -> Vec<(u64, Message)> {
+    (first..).zip(reports.into_iter().map(|report| Message::Report(Box::new(report)))).collect()
 }
 
 async fn open(url: &StoreUrl) -> Store {
@@ -50,13 +50,27 @@ fn a_batch_is_kept_with_its_place_and_counts_once() {
         let told = batch(7, reports(1, true));
         assert_eq!(store.feed(LOG, &told).await.expect("fed"), Fed { reports: 3, jobs: 1 });
         let place = store.place(LOG).await.expect("a place").expect("fed before");
-        assert_eq!(place, Place { next: 10, mark: Store::mark(told[2].1.as_ref()) });
+        assert_eq!(place, Place { next: 10, mark: Store::mark(&told[2].1) });
         assert_eq!(store.feed(LOG, &told).await.expect("fed"), Fed::default());
         store.close().await;
         // Another process.
         let store = open(&url).await;
         let job = store.job(id(1)).await.expect("read").expect("kept");
         assert_eq!((job.state, job.reason, job.attempts.len()), (State::Failed, Some(Reason::NotMedia), 1));
+        store.close().await;
+    });
+}
+
+#[test]
+fn what_is_no_report_moves_the_place_alone_and_is_told_from_others() {
+    on_both(|url| async move {
+        let store = open(&url).await;
+        let mut told = batch(0, reports(1, false));
+        told.push((2, Message::Other("mark 1".to_owned())));
+        assert_eq!(store.feed(LOG, &told).await.expect("fed"), Fed { reports: 2, jobs: 1 });
+        let place = store.place(LOG).await.expect("a place").expect("fed before");
+        assert_eq!(place, Place { next: 3, mark: Store::mark(&told[2].1) });
+        assert_ne!(place.mark, Store::mark(&Message::Other("mark 2".to_owned())));
         store.close().await;
     });
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 use valet_broker::{EventLog, LogItem, Session, Start};
-use valet_protocol::Report;
-use valet_status::{Place, Store};
+use valet_status::{Message, Place, Store};
 
 use super::ledger::{Ledger, store_failure};
 use crate::exit::Exit;
@@ -27,7 +26,7 @@ pub struct Feed {
     log: EventLog,
     /// What must come first; nothing once it has.
     expected: Option<Place>,
-    pending: Vec<(u64, Option<Report>)>,
+    pending: Vec<(u64, Message)>,
     due: Instant,
 }
 
@@ -101,9 +100,9 @@ impl Feed {
 
     /// Keeps a message for the store. `None`: it only told that this is the log that the store knows, or not.
     async fn admit(&mut self, item: LogItem) -> Outcome<Option<LogItem>> {
-        let (offset, report) = match &item {
-            LogItem::Report { offset, report } => (*offset, Some((**report).clone())),
-            LogItem::Malformed { offset, .. } => (*offset, None),
+        let (offset, message) = match &item {
+            LogItem::Report { offset, report } => (*offset, Message::Report(report.clone())),
+            LogItem::Malformed { offset, .. } => (*offset, Message::Other("no report".to_owned())),
             LogItem::CaughtUp => match self.expected.take() {
                 // Shorter than what the store has read of it.
                 Some(place) => return self.restart(&place).await.map(|()| None),
@@ -117,7 +116,7 @@ impl Feed {
                 return Ok(None);
             }
             if offset == place.next - 1 {
-                let is_same = Store::mark(report.as_ref()) == place.mark;
+                let is_same = Store::mark(&message) == place.mark;
                 return if is_same { Ok(None) } else { self.restart(&place).await.map(|()| None) };
             }
             if offset > place.next {
@@ -132,7 +131,7 @@ impl Feed {
         if self.pending.is_empty() {
             self.due = Instant::now() + WAIT;
         }
-        self.pending.push((offset, report));
+        self.pending.push((offset, message));
         Ok(Some(item))
     }
 

@@ -27,6 +27,15 @@ pub struct Place {
     pub mark: String,
 }
 
+/// A message of the log, as the store takes it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    /// A report.
+    Report(Box<Report>),
+    /// No report. It changes nothing but the place; the text tells it from others, as far as anything does.
+    Other(String),
+}
+
 /// What a batch brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Fed {
@@ -34,6 +43,15 @@ pub struct Fed {
     pub reports: usize,
     /// Jobs that they changed.
     pub jobs: usize,
+}
+
+impl Message {
+    fn report(&self) -> Option<&Report> {
+        match self {
+            Self::Report(report) => Some(report),
+            Self::Other(_) => None,
+        }
+    }
 }
 
 impl Store {
@@ -47,28 +65,31 @@ impl Store {
     }
 
     /// What tells one message of a log from another one at the same offset of another log.
-    pub fn mark(report: Option<&Report>) -> String {
-        report.map_or_else(|| "no report".to_owned(), |report| format!("{} {}", report.id(), report.time))
+    pub fn mark(message: &Message) -> String {
+        match message {
+            Message::Report(report) => format!("{} {}", report.id(), report.time),
+            Message::Other(text) => text.clone(),
+        }
     }
 
-    /// Takes in messages of the log, in order: offset, and the report unless it was none. Those that were fed
-    /// before are skipped. All of it or nothing is written.
+    /// Takes in messages of the log, in order, each with its offset. Those that were fed before are skipped. All of
+    /// it or nothing is written.
     ///
     /// # Errors
     /// When the store cannot be read or written; then nothing of the batch was.
-    pub async fn feed(&self, log: &str, batch: &[(u64, Option<Report>)]) -> Result<Fed, StatusError> {
-        let Some((last, last_report)) = batch.last() else { return Ok(Fed::default()) };
+    pub async fn feed(&self, log: &str, batch: &[(u64, Message)]) -> Result<Fed, StatusError> {
+        let Some((last, last_message)) = batch.last() else { return Ok(Fed::default()) };
         let mut transaction = self.pool.begin().await.map_err(failed("write"))?;
         lock(&mut transaction, log).await?;
         let next = place(&mut transaction, log).await?.map_or(0, |place| place.next);
-        let new: Vec<&Report> =
-            batch.iter().filter(|(at, _)| *at >= next).filter_map(|(_, report)| report.as_ref()).collect();
+        let unread = batch.iter().filter(|(at, _)| *at >= next);
+        let new: Vec<&Report> = unread.filter_map(|(_, message)| message.report()).collect();
         let mut fed = Fed { reports: new.len(), jobs: 0 };
         if *last >= next {
             fed.jobs = fold(&mut transaction, &new).await?;
             sqlx::query("UPDATE valet_log SET next_offset = $1, mark = $2 WHERE name = $3")
                 .bind(whole(*last).saturating_add(1))
-                .bind(Self::mark(last_report.as_ref()))
+                .bind(Self::mark(last_message))
                 .bind(log)
                 .execute(&mut *transaction)
                 .await

@@ -19,7 +19,7 @@ use sqlx::AnyPool;
 
 use crate::error::StatusError;
 
-pub use feed::{Fed, Place};
+pub use feed::{Fed, Message, Place};
 pub use filter::{Filter, Page, Text};
 pub use url::StoreUrl;
 
