@@ -19,6 +19,9 @@ use crate::{Fault, FaultProxy, Process};
 /// Longest until a broker that was taken away answers again, and until a command works again after that.
 pub(super) const RETURN_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// What a broker gets between two outages at the least: one that is never up proves nothing but patience.
+const UP_TIME: Duration = Duration::from_secs(5);
+
 /// How `valet cancel` ends when the job had ended before.
 const EXIT_JOB_ENDED: i32 = 1;
 
@@ -255,6 +258,7 @@ impl<'a> Scene<'a> {
         let_pass(away);
         self.stage.broker.restart();
         self.count(how, 1);
+        let_pass(UP_TIME);
     }
 
     fn duplicate(&self, times: usize) -> Result<(), String> {

@@ -19,7 +19,6 @@ mod verdict;
 mod work;
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::process::family;
@@ -35,6 +34,9 @@ pub use tally::Tally;
 
 /// Waits before the second and third attempt, as the topology is declared: a run lasts half a minute.
 const RETRY_WAITS: [&str; 4] = ["--retry-1", "1s", "--retry-2", "2s"];
+
+/// Steps under way at the same time: a long run is no heavier than a short one, it lasts longer.
+const STEPS_AT_ONCE: usize = 16;
 
 /// What a run is made of.
 #[derive(Clone, Copy, Debug)]
@@ -97,18 +99,25 @@ fn put_inputs(stage: &Stage<'_>, schedule: &Schedule) {
     }
 }
 
-/// Performs every step, each in a thread of its own, so that one trouble meets another.
+/// Performs every step in its order, [`STEPS_AT_ONCE`] at a time, so that one trouble meets another.
 fn act(schedule: &Schedule, scene: &Scene<'_>) -> Result<(), String> {
     let failures = Mutex::new(Vec::new());
-    let done = AtomicUsize::new(0);
+    let steps = Mutex::new(schedule.steps().iter());
+    let next = || {
+        // The pauses are between beginnings: who waits for one holds up all.
+        let mut steps = steps.lock().expect("no thread panics with it");
+        let (pause, step) = steps.next()?;
+        let_pass(*pause);
+        Some(step)
+    };
     thread::scope(|threads| {
-        for (pause, step) in schedule.steps() {
-            let_pass(*pause);
+        for _ in 0..STEPS_AT_ONCE {
             threads.spawn(|| {
-                if let Err(failure) = perform(step, scene) {
-                    failures.lock().expect("no thread panics with it").push(failure);
+                while let Some(step) = next() {
+                    if let Err(failure) = perform(step, scene) {
+                        failures.lock().expect("no thread panics with it").push(failure);
+                    }
                 }
-                done.fetch_add(1, Ordering::Relaxed);
             });
         }
     });
