@@ -243,6 +243,8 @@ impl Supervisor {
                     Some(Event::ConnectionUnblocked) => {
                         self.state.send_replace(LinkState::Up);
                     }
+                    // The broker closed one channel. Whoever has it knows, and the others go on.
+                    Some(Event::Error(error)) if error.is_amqp_soft_error() => {}
                     Some(Event::Error(error)) => return End::Lost(error.to_string()),
                     Some(_) => {}
                     None => return End::Lost("the connection ended".to_owned()),

@@ -78,6 +78,20 @@ async fn a_denied_message_fails_alone_among_many() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_costs_its_channel_and_not_the_connection() {
+    let site = Site::shared().await;
+    let session = site.producer().await;
+    let states = session.publish_state();
+    let forbidden = Outgoing::new("jobs.dlx0", "r0", "forbidden", b"x");
+    let refused = session.publisher_with(PublisherOptions::default()).publish(forbidden).await.await;
+    assert!(matches!(refused, Err(PublishError::Denied { .. })), "{refused:?}");
+    for number in 0..10 {
+        submit(&session, &format!("id-{number}")).await;
+    }
+    assert!(!states.has_changed().expect("the session is open"), "{:?}", states.borrow());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_pushes_back_and_then_refuses() {
     let site = Site::shared().await;
     let policy = json!({ "pattern": "^jobs\\.r0$", "definition": { "max-length": 3 }, "priority": 999, "apply-to": "queues" });
