@@ -28,6 +28,13 @@ pub enum LogItem {
         /// What is wrong.
         problem: String,
     },
+    /// A reader's mark, by which it knows how far it has read. It says nothing of any job.
+    Mark {
+        /// Its place in the log.
+        offset: u64,
+        /// Unlike any other mark's.
+        id: String,
+    },
     /// All that was in the log when the replay began has been given out. Comes exactly once.
     CaughtUp,
 }
@@ -39,7 +46,7 @@ pub struct EventLog(Log<Report>);
 impl EventLog {
     /// Starts reading.
     pub fn replay(session: &Session, start: Start) -> Self {
-        Self(Log::replay(session.consume_link(), start))
+        Self(Log::replay(session.consume_link(), start, Some(session.marker())))
     }
 
     /// The next item; waits for new reports for ever. Cancel-safe.
@@ -47,6 +54,7 @@ impl EventLog {
         Ok(match self.0.next().await? {
             Item::Entry { offset, entry } => LogItem::Report { offset, report: entry },
             Item::Malformed { offset, problem } => LogItem::Malformed { offset, problem },
+            Item::Mark { offset, id } => LogItem::Mark { offset, id },
             Item::CaughtUp => LogItem::CaughtUp,
         })
     }

@@ -34,16 +34,20 @@ pub struct Orders(Log<CancelOrder>);
 
 impl Orders {
     pub(crate) fn start(link: Link) -> Self {
-        Self(Log::replay(link, Start::First))
+        // Workers may not write to their orders.
+        Self(Log::replay(link, Start::First, None))
     }
 
     /// The next item; waits for new orders for ever. Cancel-safe.
     pub async fn next(&mut self) -> Result<OrderItem, LogError> {
-        Ok(match self.0.next().await? {
-            Item::Entry { entry, .. } => OrderItem::Order(*entry),
-            Item::Malformed { offset, problem } => OrderItem::Malformed { offset, problem },
-            Item::CaughtUp => OrderItem::CaughtUp,
-        })
+        loop {
+            return Ok(match self.0.next().await? {
+                Item::Entry { entry, .. } => OrderItem::Order(*entry),
+                Item::Malformed { offset, problem } => OrderItem::Malformed { offset, problem },
+                Item::Mark { .. } => continue,
+                Item::CaughtUp => OrderItem::CaughtUp,
+            });
+        }
     }
 }
 

@@ -5,8 +5,8 @@
 
 use crate::{
     BrokerConfig, BrokerVersion, ConnectError, EndedFeed, Feed, FeedOptions, LetterFeed, LinkState, Numbers,
-    Orders, PublishError, Publisher, PublisherOptions, dead::DeadQueue, link::Link, numbers, orders,
-    start_check,
+    Orders, PublishError, Publisher, PublisherOptions, dead::DeadQueue, link::Link, log::Marker, numbers,
+    orders, start_check,
 };
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -19,6 +19,9 @@ pub enum Purpose {
     Worker,
     /// Publishes jobs, reads events and dead letters.
     Producer,
+    /// Reads the reports and nothing else: no topology check, no numbers, as fast as the broker lets it. What
+    /// is missing shows in reading.
+    Reader,
     /// Only proves that broker, login and vhost are there: no topology check.
     Probe,
 }
@@ -45,15 +48,21 @@ impl Session {
     pub async fn connect(config: BrokerConfig, purpose: Purpose) -> Result<Self, ConnectError> {
         let config = Arc::new(match purpose {
             Purpose::Worker => config.with_heartbeat_seconds_max(WORKER_HEARTBEAT_SECONDS),
-            Purpose::Producer | Purpose::Probe => config,
+            Purpose::Producer | Purpose::Reader | Purpose::Probe => config,
         });
+        if purpose == Purpose::Reader {
+            let publish = Link::start(config.clone(), "publish");
+            let (publish, consume) = tokio::try_join!(publish, Link::start(config, "consume"))?;
+            let publisher = Publisher::start(publish.clone(), PublisherOptions::default());
+            return Ok(Self { publish, consume, publisher, numbers: None });
+        }
         let publish = Link::start(config.clone(), "publish").await?;
         start_check::check(&publish, purpose).await?;
         let consume = Link::start(config, "consume").await?;
         let publisher = Publisher::start(publish.clone(), PublisherOptions::default());
         let numbers = match purpose {
             Purpose::Worker | Purpose::Producer => numbers::read(&consume).await?,
-            Purpose::Probe => None,
+            Purpose::Reader | Purpose::Probe => None,
         };
         Ok(Self { publish, consume, publisher, numbers })
     }
@@ -127,6 +136,11 @@ impl Session {
     /// The login's name, as the broker knows it and stamps it on messages.
     pub fn username(&self) -> Option<&str> {
         self.publish.config().username()
+    }
+
+    /// Places marks into the log of reports.
+    pub(crate) fn marker(&self) -> Marker {
+        Marker::new(self.publish.clone())
     }
 
     pub(crate) fn consume_link(&self) -> Link {

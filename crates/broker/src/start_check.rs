@@ -68,7 +68,7 @@ async fn look(link: &Link, purpose: Purpose) -> Result<(), ConnectError> {
     let wanted = match purpose {
         Purpose::Worker => WORKER,
         Purpose::Producer => PRODUCER,
-        Purpose::Probe => &[],
+        Purpose::Reader | Purpose::Probe => &[],
     };
     let mut missing = Vec::new();
     for item in wanted {

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 use support::{PATIENCE, Site};
 use tokio::time::timeout;
-use valet_broker::{EventLog, EventsError, LogItem, Outgoing, Session, Start};
+use valet_broker::{EventLog, EventsError, LogItem, Outgoing, Purpose, Session, Start, topology::Role};
 use valet_protocol::{Accepted, JobId, Lane, Report, ReportData, WorkerName};
 
 fn report(number: u32) -> Report {
@@ -44,6 +44,7 @@ async fn until_caught_up(log: &mut EventLog) -> Vec<u32> {
     loop {
         match timeout(PATIENCE, log.next()).await.expect("the log goes on").expect("the log can be read") {
             LogItem::Report { report, .. } => attempts.push(report.attempt),
+            LogItem::Mark { .. } => {}
             LogItem::CaughtUp => return attempts,
             other => panic!("{other:?}"),
         }
@@ -51,9 +52,12 @@ async fn until_caught_up(log: &mut EventLog) -> Vec<u32> {
 }
 
 async fn next_attempt(log: &mut EventLog) -> u32 {
-    match timeout(PATIENCE, log.next()).await.expect("the log goes on").expect("the log can be read") {
-        LogItem::Report { report, .. } => report.attempt,
-        other => panic!("{other:?}"),
+    loop {
+        match timeout(PATIENCE, log.next()).await.expect("the log goes on").expect("the log can be read") {
+            LogItem::Report { report, .. } => return report.attempt,
+            LogItem::Mark { .. } => {}
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -82,6 +86,56 @@ async fn next_is_attached_before_it_says_so() {
         tell(&worker, number..number + 1).await;
         assert_eq!(next_attempt(&mut log).await, number + 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_confirmed_right_before_a_replay_is_in_it() {
+    let site = Site::shared().await;
+    let worker = site.worker().await;
+    let reader = Session::connect(site.config(Role::Producer), Purpose::Reader).await.expect("it connects");
+    for number in 0..30 {
+        tell(&worker, number..number + 1).await;
+        let mut log = EventLog::replay(&reader, Start::First);
+        assert_eq!(until_caught_up(&mut log).await, (1..=number + 1).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_comes_late_is_not_taken_for_an_empty_one() {
+    let site = Site::shared().await;
+    let worker = site.worker().await;
+    tell(&worker, 0..300).await;
+    // Later than any silence that a reader might take for the end.
+    let late = site.config_late(Role::Producer, Duration::from_secs(3)).await;
+    let reader = Session::connect(late, Purpose::Reader).await.expect("it connects");
+    let mut log = EventLog::replay(&reader, Start::First);
+    assert_eq!(until_caught_up(&mut log).await, (1..=300).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_may_write_nothing_reads_to_the_end_all_the_same() {
+    let site = Site::shared().await;
+    let worker = site.worker().await;
+    let login = format!("{}/{}", site.vhost.name(), site.names.of(Role::Producer));
+    let rights = serde_json::json!({ "configure": "^$", "write": "^$", "read": "^events\\.log$" });
+    site.broker.api("PUT", &format!("/api/permissions/{login}"), Some(rights));
+    let reader = Session::connect(site.config(Role::Producer), Purpose::Reader).await.expect("it connects");
+    for number in 0..3 {
+        // On an empty log, and on one that has reports already.
+        let mut log = EventLog::replay(&reader, Start::First);
+        assert_eq!(until_caught_up(&mut log).await, (1..=number).collect::<Vec<_>>());
+        tell(&worker, number..number + 1).await;
+        assert_eq!(next_attempt(&mut log).await, number + 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_from_behind_the_end_says_that_nothing_is_there() {
+    let site = Site::shared().await;
+    let (worker, producer) = (site.worker().await, site.producer().await);
+    tell(&worker, 0..5).await;
+    let mut log = EventLog::replay(&producer, Start::Offset(1000));
+    assert_eq!(until_caught_up(&mut log).await, Vec::<u32>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,7 +216,7 @@ async fn a_cancelled_wait_loses_no_report() {
     while seen.len() < 300 {
         match timeout(Duration::from_micros(fastrand::u64(0..800)), log.next()).await {
             Ok(Ok(LogItem::Report { report, .. })) => seen.push(report.attempt),
-            Ok(Ok(LogItem::CaughtUp)) | Err(_) => {}
+            Ok(Ok(LogItem::CaughtUp | LogItem::Mark { .. })) | Err(_) => {}
             other => panic!("{other:?}"),
         }
     }

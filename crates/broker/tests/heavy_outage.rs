@@ -141,6 +141,34 @@ async fn heavy_everything_comes_back_after_a_kill() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn heavy_a_broker_without_room_is_read_to_the_end() {
+    let broker = Broker::start();
+    let site = Site::on(&broker, quick()).await;
+    let session = site.producer().await;
+    support::submit(&session, "before").await;
+    let key = format!("default.{}.submitted", uuid::Uuid::new_v4());
+    session.publisher().publish(Outgoing::new("events", key, "m", b"not a report")).await.await.unwrap();
+    tokio::task::block_in_place(|| broker.control(&["set_disk_free_limit", "1000000GB"]));
+    let mut states = session.publish_state();
+    // The broker tells those who publish.
+    let _under_way = session.publisher().publish(job("no room")).await;
+    timeout(LIMIT, states.wait_for(|state| matches!(state, LinkState::Blocked { .. })))
+        .await
+        .expect("the broker says so")
+        .unwrap();
+    let mut log = EventLog::replay(&session, Start::First);
+    let mut before = 0;
+    loop {
+        match timeout(LIMIT, log.next()).await.expect("the log goes on").unwrap() {
+            LogItem::Malformed { .. } => before += 1,
+            LogItem::CaughtUp => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(before, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn heavy_a_frozen_broker_hangs_nobody() {
     let broker = Broker::start();
     let site = Site::on(&broker, quick()).await;

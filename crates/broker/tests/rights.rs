@@ -39,6 +39,8 @@ async fn a_worker_cannot_publish_jobs() {
         // Only a producer submits and mints.
         ("events", "default.0192aaaa-0000-7000-8000-000000000000.submitted"),
         ("events", "default.0192aaaa-0000-7000-8000-000000000000.reminted"),
+        // Only who reads the log marks how far.
+        ("events", "mark.0192aaaa-0000-7000-8000-000000000000"),
         ("control", "cancel.0192aaaa-0000-7000-8000-000000000000"),
         ("", "jobs.ended"),
         ("", "control.log"),
@@ -92,7 +94,10 @@ async fn a_producer_cannot_take_jobs_or_forge_reports() {
         let own = Outgoing::new("events", format!("default.{job}.{word}"), "m", b"{}");
         session.publisher().publish(own).await.await.unwrap_or_else(|error| panic!("{word}: {error}"));
     }
+    let mark = Outgoing::new("events", format!("mark.{job}"), "m", b"");
+    session.publisher().publish(mark).await.await.expect("marks pass");
     for (exchange, key) in [
+        ("events", format!("mark.{job}.succeeded")),
         ("events", format!("default.{job}.succeeded")),
         ("events", format!("default.{job}.started")),
         ("control", "anything".to_owned()),

@@ -87,6 +87,15 @@ impl Config {
         session.map_err(|cause| SubmitError::Connect(Box::new(cause)).into())
     }
 
+    /// A session that reads reports and nothing else, without the checks of [`Config::session`]: it is there sooner.
+    ///
+    /// # Errors
+    /// When the broker cannot be reached, or refuses.
+    pub async fn reader(&self) -> Outcome<Session> {
+        let session = Session::connect(self.broker()?, Purpose::Reader).await;
+        session.map_err(|cause| SubmitError::Connect(Box::new(cause)).into())
+    }
+
     /// What signs grants for the configured account.
     ///
     /// # Errors

@@ -5,26 +5,24 @@ use crate::{
     link::{Link, Opened, RPC},
     start_check::{is_not_found, is_refused},
 };
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use lapin::{
     Acker, Channel, Consumer,
-    options::{BasicConsumeOptions, BasicQosOptions},
+    options::{BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
 use std::time::Duration;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
-/// After this much silence the last chunk has been read to its end. It arrives as one piece.
-const LULL: Duration = Duration::from_millis(150);
-/// Longest look for the end: under steady load it moves on all the time.
-const LOOK: Duration = Duration::from_secs(1);
+/// A log that says that it is empty is believed after this. Its length is up to 5 s old.
+const EMPTY: Duration = Duration::from_millis(300);
 
 /// A consumer on the log.
 #[derive(Debug)]
 pub(super) struct Attached {
     pub(super) generation: u64,
     /// Kept: dropping it would end the consumer.
-    _channel: Channel,
+    channel: Channel,
     pub(super) consumer: Consumer,
     pub(super) unacked: u32,
     pub(super) last: Option<Acker>,
@@ -49,11 +47,8 @@ pub(super) async fn attach(
     let consumer = timeout(RPC, consume(&channel, queue, offset, prefetch))
         .await
         .map_err(|_| Fault::Silent(generation))?
-        .map_err(|error| match is_refused(&error) || is_not_found(&error) {
-            true => Fault::Denied(error),
-            false => Fault::Broker(error),
-        })?;
-    Ok(Attached { generation, _channel: channel, consumer, unacked: 0, last: None })
+        .map_err(fault)?;
+    Ok(Attached { generation, channel, consumer, unacked: 0, last: None })
 }
 
 async fn consume(
@@ -72,16 +67,34 @@ async fn consume(
 pub(super) async fn last_offset(link: &Link, queue: &str) -> Result<Option<u64>, Fault> {
     // A chunk holds a few thousand messages at most, and this prefetch takes any of them whole.
     let mut attached = attach(link, queue, AMQPValue::LongString("last".into()), u16::MAX).await?;
-    let end = Instant::now() + LOOK;
-    let mut newest = None;
-    // The first message of an idle log may take a little: the replica has to read its file.
-    let mut patience = LULL * 2;
-    while let Ok(Some(delivered)) =
-        timeout_at((Instant::now() + patience).min(end), attached.consumer.next()).await
-    {
-        let delivery = delivered.map_err(Fault::Broker)?;
-        newest = number(&delivery.properties, "x-stream-offset").or(newest);
-        patience = LULL;
+    let says_empty = length(&attached, queue).await? == 0;
+    let first = timeout(if says_empty { EMPTY } else { RPC }, attached.consumer.next()).await;
+    let mut newest = match first {
+        Ok(Some(first)) => first.map_err(Fault::Broker)?,
+        Err(_) if says_empty => return Ok(None),
+        // A consumer that ended, or a broker that is too slow, says nothing about the log.
+        Ok(None) | Err(_) => return Err(Fault::Silent(attached.generation)),
+    };
+    // A chunk is delivered as one piece before the channel's next answer, so after a round trip all
+    // of the last chunk is here.
+    length(&attached, queue).await?;
+    while let Some(Some(next)) = attached.consumer.next().now_or_never() {
+        newest = next.map_err(Fault::Broker)?;
     }
-    Ok(newest)
+    Ok(number(&newest.properties, "x-stream-offset"))
+}
+
+/// What the broker says, up to 5 s late.
+async fn length(attached: &Attached, queue: &str) -> Result<u32, Fault> {
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let asked = attached.channel.queue_declare(queue.into(), options, FieldTable::default());
+    let told = timeout(RPC, asked).await.map_err(|_| Fault::Silent(attached.generation))?;
+    Ok(told.map_err(fault)?.message_count())
+}
+
+fn fault(error: lapin::Error) -> Fault {
+    match is_refused(&error) || is_not_found(&error) {
+        true => Fault::Denied(error),
+        false => Fault::Broker(error),
+    }
 }

@@ -1,14 +1,16 @@
 //! Reading a stream: replay from a time or offset, then follow.
 //!
 //! A stream keeps what was read, so many readers see every entry. Over AMQP it needs a prefetch
-//! and acks (they are credit, and remove nothing). **Caught up**: before the first delivery, a
-//! second consumer reads the stream's last chunk to its end; that offset is the mark. The replay has
-//! caught up once it has given out the mark, or when nothing comes for 2 s (a time in the future, or
-//! a mark that retention has removed). Must never skip an entry on a reconnect: it resumes by offset.
+//! and acks (they are credit, and remove nothing). **Caught up**: a reader that may write to the log
+//! reads until its own [`mark`] comes, which is exact. Any other one looks with a second consumer at the
+//! stream's last chunk, takes it for whole after a short silence, and has caught up once it has given
+//! that offset out. Must never skip an entry on a reconnect: it resumes by offset.
 
 mod attach;
+mod mark;
 mod reader;
 
+pub(crate) use mark::Marker;
 pub(crate) use reader::{chain, headers};
 
 use crate::link::Link;
@@ -73,8 +75,19 @@ pub(crate) trait Entry: Send + Sized + 'static {
 /// One thing read from a log.
 #[derive(Debug)]
 pub(crate) enum Item<T> {
-    Entry { offset: u64, entry: Box<T> },
-    Malformed { offset: u64, problem: String },
+    Entry {
+        offset: u64,
+        entry: Box<T>,
+    },
+    Malformed {
+        offset: u64,
+        problem: String,
+    },
+    /// A reader's mark, ours or another's.
+    Mark {
+        offset: u64,
+        id: String,
+    },
     CaughtUp,
 }
 
@@ -87,9 +100,9 @@ pub(crate) struct Log<T> {
 impl<T: Entry> Log<T> {
     /// Starts reading, in a task of its own: attaching takes some round trips, and a caller that
     /// waits in short slices must not start it anew each time.
-    pub(crate) fn replay(link: Link, start: Start) -> Self {
+    pub(crate) fn replay(link: Link, start: Start, marker: Option<Marker>) -> Self {
         let (found, items) = mpsc::channel(AHEAD);
-        tokio::spawn(Reader::new(link, start).run(found));
+        tokio::spawn(Reader::new(link, start, marker).run(found));
         Self { items }
     }
 

@@ -1,8 +1,9 @@
 //! The task behind a log: attach, read, ack, and attach again where it was.
 
 use super::{
-    Entry, Item, LogError, Start,
+    Entry, Item, LogError, Marker, Start,
     attach::{self, Attached, Fault},
+    mark::{self, Mark},
 };
 use crate::{
     backoff::Backoff,
@@ -11,7 +12,7 @@ use crate::{
 };
 use futures::StreamExt;
 use lapin::{message::Delivery, options::BasicAckOptions, types::AMQPValue};
-use std::{error::Error, marker::PhantomData, time::Duration};
+use std::{error::Error, future::pending, marker::PhantomData, time::Duration};
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
@@ -21,8 +22,19 @@ use tokio::{
 const PREFETCH: u16 = 256;
 /// Acks are sent for this many at once.
 const ACK_EVERY: u32 = 64;
-/// Silence after which a replay counts as caught up, whatever the mark says.
+/// After this much silence a reader looks once more where the log ends.
 const SILENCE: Duration = Duration::from_secs(2);
+
+/// Where the past ends, which is told once it has been given out.
+#[derive(Debug)]
+enum End {
+    /// To be looked for.
+    Unknown,
+    /// At a mark of ours that has not come yet.
+    Marked(Mark),
+    /// At this offset; none: the log was empty.
+    At(Option<u64>),
+}
 
 /// Reads the log of one kind of entries for one [`super::Log`].
 pub(super) struct Reader<T> {
@@ -31,8 +43,8 @@ pub(super) struct Reader<T> {
     attached: Option<Attached>,
     /// Has any attach succeeded? From then on refusals are retried.
     was_attached: bool,
-    /// The last offset in the log at the start; none if it was empty.
-    mark: Option<u64>,
+    marker: Option<Marker>,
+    end: End,
     /// The last offset given out.
     given: Option<u64>,
     caught_up: bool,
@@ -41,13 +53,16 @@ pub(super) struct Reader<T> {
 }
 
 impl<T: Entry> Reader<T> {
-    pub(super) fn new(link: Link, start: Start) -> Self {
+    pub(super) fn new(link: Link, start: Start, marker: Option<Marker>) -> Self {
+        // "Next" must know the end before it attaches: that is where it begins.
+        let marker = marker.filter(|_| start != Start::Next);
         Self {
             link,
             start,
             attached: None,
             was_attached: false,
-            mark: None,
+            marker,
+            end: End::Unknown,
             given: None,
             caught_up: false,
             backoff: Backoff::default(),
@@ -72,8 +87,10 @@ impl<T: Entry> Reader<T> {
     async fn next(&mut self) -> Result<Item<T>, LogError> {
         loop {
             let (link, generation) = (self.link.clone(), self.attach().await?);
-            if !self.caught_up && self.reached_the_mark() {
-                return Ok(self.catch_up());
+            if !self.caught_up && self.reached_the_end() {
+                self.caught_up = true;
+                self.marker = None;
+                return Ok(Item::CaughtUp);
             }
             self.ack_when_due().await;
             let Some(attached) = &mut self.attached else { continue };
@@ -84,22 +101,53 @@ impl<T: Entry> Reader<T> {
                     None => self.drop_attached("the broker cancelled the reader").await,
                 },
                 () = link.lost(generation) => self.attached = None,
-                () = sleep(SILENCE), if !self.caught_up => return Ok(self.catch_up()),
+                why = self.end.missed(), if !self.caught_up => {
+                    tracing::debug!(log = T::QUEUE, why, "no mark can be placed, looking for the end of the log");
+                    self.look_again();
+                }
+                () = sleep(SILENCE), if !self.caught_up => self.heed_silence().await,
             }
         }
     }
 
-    fn catch_up(&mut self) -> Item<T> {
-        self.caught_up = true;
-        Item::CaughtUp
+    /// Has everything up to the end been given out, or is there nothing up to it?
+    fn reached_the_end(&self) -> bool {
+        match (&self.end, self.start) {
+            (End::Unknown | End::Marked(_), _) => false,
+            (End::At(None), _) | (_, Start::Next) => true,
+            (End::At(Some(end)), Start::Offset(start)) if start > *end => true,
+            (End::At(Some(end)), _) => self.given.is_some_and(|given| given >= *end),
+        }
     }
 
-    /// Has everything up to the mark been given out, or is there nothing up to it?
-    fn reached_the_mark(&self) -> bool {
-        match (self.mark, self.start) {
-            (None, _) | (_, Start::Next) => true,
-            (Some(mark), Start::Offset(start)) if start > mark => true,
-            (Some(mark), _) => self.given.is_some_and(|given| given >= mark),
+    /// Nothing came for a while, and the end has not been reached.
+    async fn heed_silence(&mut self) {
+        match (&self.end, self.start) {
+            // Our mark comes, however late; unless the log was made anew, and we were asked to start behind it.
+            (End::Marked(_), Start::Offset(start)) => {
+                if let Ok(Some(end)) = attach::last_offset(&self.link, T::QUEUE).await
+                    && start > end
+                {
+                    self.end = End::At(Some(end));
+                }
+            }
+            (End::Marked(_), Start::First | Start::Next) => {}
+            // Nothing is that young, not even our mark.
+            (End::At(_), Start::Since(_)) => self.end = End::At(None),
+            _ => self.look_again(),
+        }
+    }
+
+    /// Looks for the end as those do who may not write to the log.
+    fn look_again(&mut self) {
+        self.marker = None;
+        self.end = End::Unknown;
+    }
+
+    async fn find_end(&self) -> Result<End, Fault> {
+        match &self.marker {
+            Some(marker) => Ok(End::Marked(marker.send().await)),
+            None => attach::last_offset(&self.link, T::QUEUE).await.map(End::At),
         }
     }
 
@@ -110,16 +158,20 @@ impl<T: Entry> Reader<T> {
             attached.unacked += 1;
             attached.last = Some(delivery.acker.clone());
         }
+        if let Some(id) = mark::read(&delivery) {
+            self.end.met(&id, offset);
+            return Item::Mark { offset, id };
+        }
         match T::read(&delivery) {
             Ok(entry) => Item::Entry { offset, entry: Box::new(entry) },
             Err(problem) => Item::Malformed { offset, problem },
         }
     }
 
-    /// Attaches if need be; the connection's generation.
+    /// Looks for the end and attaches if need be; the connection's generation.
     async fn attach(&mut self) -> Result<u64, LogError> {
         loop {
-            if let Some(attached) = &self.attached {
+            if let (Some(attached), End::Marked(_) | End::At(_)) = (&self.attached, &self.end) {
                 return Ok(attached.generation);
             }
             match self.try_attach().await {
@@ -137,8 +189,11 @@ impl<T: Entry> Reader<T> {
     }
 
     async fn try_attach(&mut self) -> Result<u64, Fault> {
-        if !self.was_attached {
-            self.mark = attach::last_offset(&self.link, T::QUEUE).await?;
+        if matches!(self.end, End::Unknown) {
+            self.end = self.find_end().await?;
+        }
+        if let Some(attached) = &self.attached {
+            return Ok(attached.generation);
         }
         let attached = attach::attach(&self.link, T::QUEUE, self.resume_at(), PREFETCH).await?;
         let generation = attached.generation;
@@ -149,7 +204,7 @@ impl<T: Entry> Reader<T> {
     }
 
     /// The place to attach to: right behind what was given out, else where we were asked to start.
-    /// "Next" is pinned to the mark, so that a reconnect does not skip what came meanwhile.
+    /// "Next" is pinned to the end, so that a reconnect does not skip what came meanwhile.
     fn resume_at(&self) -> AMQPValue {
         let offset = |offset: u64| AMQPValue::LongLongInt(i64::try_from(offset).unwrap_or(i64::MAX));
         let text = |text: &str| AMQPValue::LongString(text.into());
@@ -158,7 +213,10 @@ impl<T: Entry> Reader<T> {
             (None, Start::First) => text("first"),
             (None, Start::Offset(start)) => offset(start),
             (None, Start::Since(time)) => AMQPValue::Timestamp(u64::try_from(time.as_second()).unwrap_or(0)),
-            (None, Start::Next) => self.mark.map_or_else(|| text("first"), |mark| offset(mark + 1)),
+            (None, Start::Next) => match self.end {
+                End::At(Some(end)) => offset(end + 1),
+                _ => text("first"),
+            },
         }
     }
 
@@ -176,6 +234,23 @@ impl<T: Entry> Reader<T> {
         self.attached = None;
         tracing::warn!(log = T::QUEUE, cause, "reading a log broke off, resuming");
         sleep(self.backoff.next_wait()).await;
+    }
+}
+
+impl End {
+    /// A mark came.
+    fn met(&mut self, id: &str, offset: u64) {
+        if matches!(self, Self::Marked(mark) if mark.is(id)) {
+            *self = Self::At(Some(offset));
+        }
+    }
+
+    /// Resolves with the reason if our mark will not come. Cancel-safe.
+    async fn missed(&mut self) -> String {
+        match self {
+            Self::Marked(mark) => mark.failed().await,
+            Self::Unknown | Self::At(_) => pending().await,
+        }
     }
 }
 

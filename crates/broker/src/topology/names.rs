@@ -36,6 +36,10 @@ pub const TOPOLOGY_LOG: &str = "topology.log";
 /// What to run when the topology is not as it should be.
 pub const REMEDY: &str = "`valet topology declare`";
 
+/// First word of the routing key of a mark, which is no report: `mark.<uuid>`. A reader of [`EVENTS_LOG`] publishes
+/// one and knows, when it comes back, that it has read all that was there before.
+pub const MARK: &str = "mark";
+
 /// Last word of a report's routing key: what workers may say.
 pub const WORKER_WORDS: [&str; 9] =
     ["accepted", "started", "progress", "succeeded", "failed", "retrying", "expired", "dead", "cancelled"];

@@ -7,8 +7,8 @@ use super::names::*;
 pub enum Role {
     /// Declares topology in the vhost. Cannot make logins, vhosts or rights.
     Provisioner,
-    /// Publishes jobs, orders and reports of jobs that no worker has; reads reports, orders and dead
-    /// letters, and may put a letter back.
+    /// Publishes jobs, orders, and reports of jobs that no worker has; reads reports, orders and dead
+    /// letters, marks how far it has read, and may put a letter back.
     Producer,
     /// Consumes jobs and orders; publishes reports and dead letters. Declares nothing, and can put
     /// nothing into any queue that a worker reads.
@@ -89,7 +89,7 @@ impl Role {
             Self::Provisioner => Vec::new(),
             Self::Worker => vec![writes(EVENTS, reports(&WORKER_WORDS))],
             Self::Producer => vec![
-                writes(EVENTS, reports(&PRODUCER_WORDS)),
+                writes(EVENTS, format!("{}|{}", reports(&PRODUCER_WORDS), marks())),
                 writes(CONTROL, r"^cancel\.[0-9a-f-]{36}$".into()),
             ],
         }
@@ -99,6 +99,11 @@ impl Role {
 /// `<lane>.<job id>.<word>`, so that no report can be filed under an invented kind.
 fn reports(words: &[&str]) -> String {
     format!(r"^[a-z0-9-]{{1,40}}\.[0-9a-f-]{{36}}\.({})$", words.join("|"))
+}
+
+/// `mark.<uuid>`: two words, so that none is ever taken for a report.
+fn marks() -> String {
+    format!(r"^{MARK}\.[0-9a-f-]{{36}}$")
 }
 
 /// `^(a|b\.c)$`

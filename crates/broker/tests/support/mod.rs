@@ -1,6 +1,8 @@
 //! A declared vhost with the three logins, for tests. Never part of the library.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses a part of it")]
 
+pub mod late;
+
 use std::{fmt::Display, time::Duration};
 use valet_broker::{
     BrokerConfig, Disposition, EndedFeed, Feed, FeedOptions, Outgoing, Password, Purpose, Session, TlsConfig,
@@ -61,6 +63,16 @@ impl<'a> Site<'a> {
             .expect("testkit gives a URL")
             .with_login(self.names.of(role), self.password(role))
             .with_connection_name(format!("test {}", role.name()))
+    }
+
+    /// The way to the broker on which a consumer's messages come so late.
+    pub async fn config_late(&self, role: Role, delay: Duration) -> BrokerConfig {
+        let url = self.vhost.amqp_url();
+        let address = url.trim_start_matches("amqp://").split('/').next().expect("an address").to_owned();
+        let port = late::way(address.clone(), delay).await;
+        BrokerConfig::parse(&url.replace(&address, &format!("127.0.0.1:{port}")))
+            .expect("a URL")
+            .with_login(self.names.of(role), self.password(role))
     }
 
     pub async fn producer(&self) -> Session {

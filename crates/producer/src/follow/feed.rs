@@ -103,6 +103,8 @@ impl Feed {
         let (offset, message) = match &item {
             LogItem::Report { offset, report } => (*offset, Message::Report(report.clone())),
             LogItem::Malformed { offset, .. } => (*offset, Message::Other("no report".to_owned())),
+            // Taken in too: else each command would read all marks since the last report.
+            LogItem::Mark { offset, id } => (*offset, Message::Other(format!("mark {id}"))),
             LogItem::CaughtUp => match self.expected.take() {
                 // Shorter than what the store has read of it.
                 Some(place) => return self.restart(&place).await.map(|()| None),

@@ -75,21 +75,25 @@ impl Ledger {
     /// does not answer, the failure comes back as a value: what the store knows can be shown all the same.
     ///
     /// # Errors
-    /// When the store cannot be used.
+    /// When the broker refuses us, or the store cannot be read.
     pub async fn refresh(&self, config: &Config) -> Outcome<Option<Failure>> {
         if self.is_fresh().await? {
             return Ok(None);
         }
-        let session = match config.session().await {
-            Ok(session) => session,
+        match self.read_on(config).await {
+            Ok(()) => Ok(None),
             Err(failure) if failure.exit() == Exit::Unavailable => {
-                return Ok(Some(failure.because("what is shown is what the status store knew before")));
+                Ok(Some(failure.because("what is shown is what the status store knew before")))
             }
-            Err(failure) => return Err(failure),
-        };
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn read_on(&self, config: &Config) -> Outcome {
+        let session = config.reader().await?;
         let synced = self.sync(&session).await;
         session.close().await;
-        synced.map(|()| None)
+        synced
     }
 
     /// The records of these jobs; of those that nobody has heard of, empty ones. In the order of `ids`.

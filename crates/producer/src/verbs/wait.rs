@@ -30,7 +30,7 @@ impl Options {
         let config = context.config(Needs { broker: true, ..Needs::default() })?;
         let verifier = Verifier::of(&config)?;
         let ledger = Ledger::open(&config).await?;
-        let session = config.session().await?;
+        let session = config.reader().await?;
         let watch = Watch::resume(Feed::open(&ledger, &session).await?, &job_ids).await?;
         let ended = ending::wait(&mut context, watch, verifier, self.patience.timeout).await;
         session.close().await;
