@@ -2,6 +2,7 @@
 //! was enqueued; the real one meets the producer in the end-to-end tests.
 #![allow(unreachable_pub, missing_docs, reason = "a test binary has no users")]
 
+mod catch_up;
 mod dead;
 mod listing;
 mod site;
