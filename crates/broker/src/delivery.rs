@@ -1,6 +1,6 @@
 //! One hand-over of a job, which must be settled exactly once.
 
-use crate::{Publisher, hold::Hold, lease::Lease};
+use crate::{Publisher, hold::Hold, lease::Lease, returns::Returns};
 use jiff::Timestamp;
 use lapin::{BasicProperties, Channel, message, types::AMQPValue};
 use std::fmt;
@@ -50,7 +50,7 @@ pub struct Delivery {
     pub(crate) body: Zeroizing<Vec<u8>>,
     pub(crate) properties: BasicProperties,
     pub(crate) stage: Stage,
-    pub(crate) redelivered: bool,
+    pub(crate) returns: Returns,
     pub(crate) lease: Lease,
     pub(crate) hand: Hand,
 }
@@ -69,12 +69,18 @@ pub(crate) struct Hand {
 }
 
 impl Delivery {
-    pub(crate) fn new(delivery: message::Delivery, stage: Stage, lease: Lease, hand: Hand) -> Self {
+    pub(crate) fn new(
+        delivery: message::Delivery,
+        stage: Stage,
+        returns: Returns,
+        lease: Lease,
+        hand: Hand,
+    ) -> Self {
         Self {
             body: Zeroizing::new(delivery.data),
             properties: delivery.properties,
             stage,
-            redelivered: delivery.redelivered,
+            returns,
             lease,
             hand,
         }
@@ -125,15 +131,24 @@ impl Delivery {
         self.stage.number()
     }
 
-    /// The broker gave it out before, in this stage.
+    /// Whether it is known that the broker gave it out before, in this stage. What
+    /// [`Delivery::delivery_count`] says of later stages holds here, too.
     pub fn redelivered(&self) -> bool {
-        self.redelivered
+        self.returns.any
     }
 
-    /// How often it came back within this stage. On a first delivery the header is whatever the
-    /// publisher wrote, so it counts only when the broker says `redelivered`.
+    /// How often it came back, as far as the broker tells. Never smaller than on an earlier hand-over of
+    /// the same stage; a rejection never counts, nor what a publisher wrote.
+    ///
+    /// In the first stage: exactly (losses and hand-backs) in every version. In a later stage:
+    ///
+    /// | RabbitMQ | what is told |
+    /// |---|---|
+    /// | before 4.0 | exactly, within the stage |
+    /// | 4.0 to 4.2 | always 0: the first hand-over cannot be told from a later one |
+    /// | from 4.3 | losses, those of earlier stages included, which nothing tells apart; no hand-backs |
     pub fn delivery_count(&self) -> u64 {
-        if self.redelivered { number(&self.properties, "x-delivery-count").unwrap_or(0) } else { 0 }
+        self.returns.count
     }
 
     /// A handle that tells when the broker takes the job away from us.
@@ -147,7 +162,7 @@ impl fmt::Debug for Delivery {
         f.debug_struct("Delivery")
             .field("message_id", &self.message_id())
             .field("stage", &self.stage)
-            .field("redelivered", &self.redelivered)
+            .field("returns", &self.returns.count)
             .field("body_bytes", &self.body.len())
             .finish_non_exhaustive()
     }

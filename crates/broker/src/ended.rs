@@ -4,12 +4,13 @@
 //! record of its way (`x-death`), which no worker can write to.
 
 use crate::{
-    Delivery, Disposition, Numbers, Publisher, SettleError, Settled, Stage,
+    Counting, Delivery, Disposition, Numbers, Publisher, SettleError, Settled, Stage,
     delivery::Hand,
     lease::Lease,
     link::Link,
+    returns::{Returns, rejections},
     subscription::{Subscription, Taken},
-    topology::names::JOBS_ENDED,
+    topology::{limit_of, names::JOBS_ENDED},
 };
 use lapin::{
     BasicProperties,
@@ -26,7 +27,8 @@ const WINDOW: u16 = 4;
 pub enum Ending {
     /// It came back unsettled as often as the delivery limit allows: it killed its workers.
     Lost {
-        /// How often it was given out in that stage.
+        /// How often it was given out in that stage, by the declared limit. Behind the last stage, from
+        /// RabbitMQ 4.3 on: how often it lost its worker in all stages together.
         deliveries: u32,
     },
     /// Its time in the queue was over.
@@ -51,6 +53,7 @@ pub struct EndedFeed {
     publisher: Publisher,
     worker: String,
     delivery_limit: u32,
+    counting: Counting,
 }
 
 impl EndedFeed {
@@ -58,8 +61,8 @@ impl EndedFeed {
         let consumer_timeout = numbers.consumer_timeout();
         let subscription =
             Subscription { link: link.clone(), queue: JOBS_ENDED, window: WINDOW, consumer_timeout };
-        let delivery_limit = numbers.delivery_limit;
-        Self { taken: subscription.start(), link, publisher, worker, delivery_limit }
+        let (delivery_limit, counting) = (numbers.delivery_limit, numbers.counting());
+        Self { taken: subscription.start(), link, publisher, worker, delivery_limit, counting }
     }
 
     /// The next ended job; waits for as long as it takes, over reconnects. None once the session is
@@ -83,12 +86,26 @@ impl EndedFeed {
         };
         let (stage, reason) = way(&taken.delivery.properties);
         let ending = match reason.as_deref() {
-            // A limit of 3 means that it was given out 4 times.
-            Some("delivery_limit") => Ending::Lost { deliveries: self.delivery_limit.saturating_add(1) },
+            Some("delivery_limit") => {
+                Ending::Lost { deliveries: self.deliveries(stage, &taken.delivery.properties) }
+            }
             Some("expired") => Ending::Expired,
             _ => Ending::Other,
         };
-        Some(EndedJob { delivery: Delivery::new(taken.delivery, stage, lease, hand), ending })
+        // How often it came back to undertakers says nothing about its stage.
+        let delivery = Delivery::new(taken.delivery, stage, Returns::default(), lease, hand);
+        Some(EndedJob { delivery, ending })
+    }
+
+    /// A limit of 3 means that it was given out 4 times.
+    fn deliveries(&self, stage: Stage, properties: &BasicProperties) -> u32 {
+        if self.counting != Counting::Carried {
+            return self.delivery_limit.saturating_add(1);
+        }
+        // The limit of a later stage is larger by the rejections that may have come before; a stage that
+        // was left by losing yet another worker is no rejection, but one more loss.
+        let counted = limit_of(stage, self.delivery_limit).saturating_add(1);
+        counted.saturating_sub(u32::try_from(rejections(properties)).unwrap_or(u32::MAX))
     }
 }
 
@@ -132,13 +149,14 @@ fn way(properties: &BasicProperties) -> (Stage, Option<String>) {
 }
 
 /// The broker's record, one entry for each queue and reason; none on a message that never died.
-fn deaths(properties: &BasicProperties) -> impl Iterator<Item = &FieldTable> {
+pub(crate) fn deaths(properties: &BasicProperties) -> impl Iterator<Item = &FieldTable> {
     let headers = properties.headers().as_ref();
     let deaths = headers.and_then(|headers| headers.inner().get("x-death")).and_then(AMQPValue::as_array);
     deaths.map(|deaths| deaths.as_slice()).unwrap_or_default().iter().filter_map(AMQPValue::as_field_table)
 }
 
-fn text(value: &AMQPValue) -> Option<String> {
+/// An AMQP value's text.
+pub(crate) fn text(value: &AMQPValue) -> Option<String> {
     match value {
         AMQPValue::LongString(text) => Some(text.to_string()),
         AMQPValue::ShortString(text) => Some(text.as_str().to_owned()),

@@ -3,7 +3,7 @@
 mod pull;
 
 use crate::{
-    Delivery, Disposition, Publisher,
+    Delivery, Disposition, Numbers, Publisher,
     link::{Link, RPC},
 };
 use pull::Pull;
@@ -38,15 +38,10 @@ pub struct Feed {
 }
 
 impl Feed {
-    pub(crate) fn start(
-        link: Link,
-        publisher: Publisher,
-        options: FeedOptions,
-        consumer_timeout: Duration,
-    ) -> Self {
+    pub(crate) fn start(link: Link, publisher: Publisher, options: FeedOptions, numbers: &Numbers) -> Self {
         let (wants, wanted) = mpsc::channel(1);
         let (found, jobs) = mpsc::channel(1);
-        let task = tokio::spawn(Pull::new(link, publisher, options, consumer_timeout).run(wanted, found));
+        let task = tokio::spawn(Pull::new(link, publisher, options, numbers).run(wanted, found));
         Self { wants, jobs, asked: false, task }
     }
 

@@ -33,6 +33,7 @@ mod orders;
 mod outbox;
 mod outgoing;
 mod publisher;
+mod returns;
 mod session;
 mod settle;
 mod start_check;
@@ -58,7 +59,7 @@ pub use publisher::{PublishError, Publisher, PublisherOptions, Receipt};
 pub use session::{Purpose, Session};
 pub use settle::{Disposition, SettleError, Settled};
 pub use tls::install_crypto;
-pub use version::{BrokerVersion, Capabilities};
+pub use version::{BrokerVersion, Capabilities, Counting};
 
 /// Log targets that may print message bodies (and so grants) or SASL responses.
 ///

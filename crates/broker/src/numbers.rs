@@ -4,7 +4,7 @@
 //! itself is written into the stream `topology.log`, whose last entry counts.
 
 use crate::{
-    BrokerVersion, ConnectError,
+    BrokerVersion, ConnectError, Counting,
     backoff::Backoff,
     link::{Link, Opened, RPC},
     start_check::{is_not_found, is_refused},
@@ -65,6 +65,11 @@ impl Numbers {
     /// The broker's version when it was declared.
     pub fn version(&self) -> Option<BrokerVersion> {
         BrokerVersion::parse(&self.broker_version)
+    }
+
+    /// How it counts returns; of a version that nobody knows the least is believed.
+    pub(crate) fn counting(&self) -> Counting {
+        self.version().map_or(Counting::Blurred, |version| version.capabilities().counting)
     }
 }
 

@@ -90,7 +90,7 @@ impl Session {
 
     /// A feed of jobs for one slot. Call once per slot.
     pub fn feed(&self, options: FeedOptions) -> Feed {
-        Feed::start(self.consume.clone(), self.publisher(), options, self.known().consumer_timeout())
+        Feed::start(self.consume.clone(), self.publisher(), options, &self.known())
     }
 
     /// The jobs that the broker itself ended. `worker` is written into the letters that come of them.

@@ -19,6 +19,19 @@ pub struct BrokerVersion {
 /// The oldest version that Valet is tested with.
 pub(crate) const OLDEST: BrokerVersion = BrokerVersion::new(3, 10, 0);
 
+/// How a quorum queue counts the returns of a job that came to it by dead-lettering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// Each queue counts anew (before 4.0).
+    Anew,
+    /// Each queue counts anew, and its delivery limit is by that count; but what a worker is shown the
+    /// first time is the sum of all rejections and losses so far. The first hand-over looks like a
+    /// later one (4.0 to 4.2).
+    Blurred,
+    /// Rejections and losses are counted over all queues, also against the delivery limit (4.3).
+    Carried,
+}
+
 /// What a version of RabbitMQ offers to quorum queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
@@ -32,6 +45,8 @@ pub struct Capabilities {
     pub timeout_by_cancel: bool,
     /// A policy may delay what comes back from a crash (4.3.1; 4.3.0 knows it as an argument only).
     pub delayed_retry_policy: bool,
+    /// How often a job came back.
+    pub counting: Counting,
 }
 
 impl BrokerVersion {
@@ -57,6 +72,11 @@ impl BrokerVersion {
             free_nack: from(4, 3, 0),
             timeout_by_cancel: from(4, 3, 0),
             delayed_retry_policy: from(4, 3, 1),
+            counting: match (from(4, 0, 0), from(4, 3, 0)) {
+                (_, true) => Counting::Carried,
+                (true, false) => Counting::Blurred,
+                (false, false) => Counting::Anew,
+            },
         }
     }
 }
@@ -88,5 +108,7 @@ mod tests {
         assert!(!of("3.13.7").delivery_limit_default && of("4.0.0").delivery_limit_default);
         assert!(!of("4.2.9").timeout_by_cancel && of("4.3.0").timeout_by_cancel && of("4.3.0").free_nack);
         assert!(!of("4.3.0").delayed_retry_policy && of("4.3.1").delayed_retry_policy);
+        assert_eq!([of("3.13.7"), of("4.0.0")].map(|of| of.counting), [Counting::Anew, Counting::Blurred]);
+        assert_eq!([of("4.2.9"), of("4.3.0")].map(|of| of.counting), [Counting::Blurred, Counting::Carried]);
     }
 }

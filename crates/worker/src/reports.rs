@@ -33,7 +33,7 @@ pub struct Turn {
     pub lane: Lane,
     /// The attempt's number over all grants, from 1.
     pub attempt: u32,
-    /// How often the broker has given this attempt out before.
+    /// How often the broker has given this attempt out before, as far as it tells: see `Delivery::delivery_count`.
     pub redelivery: u32,
 }
 

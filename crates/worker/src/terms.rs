@@ -62,7 +62,8 @@ impl Terms {
         }
     }
 
-    /// Whether a job that came back so often in its stage may be handed back once more.
+    /// Whether a job that came back so often in its stage may be handed back once more. A count that the broker does
+    /// not tell is 0: in a later stage the broker does over its limit what the worker would do, too.
     #[must_use]
     pub fn may_hand_back(&self, delivery_count: u64) -> bool {
         self.hand_backs_max.is_none_or(|max| delivery_count < u64::from(max))

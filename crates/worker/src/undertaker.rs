@@ -61,7 +61,8 @@ impl Undertaker {
     }
 
     async fn file_job(&self, job: EndedJob, message: &JobMessage, turn: Turn) {
-        let standing = slot::standing(&job, message, &self.terms);
+        // Behind the stages nothing is left to be saved by a retry: what is not filed goes back.
+        let standing = Standing { may_hand_back: true, ..slot::standing(&job, message, &self.terms) };
         let reports = self.reporter(turn);
         let end = Box::pin(self.end_of(&job, message));
         let end = match unless_interrupted(&self.stop, &job.lease(), end).await {

@@ -4,8 +4,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use valet_broker::Counting;
+
 /// How often a message comes back in one stage before it goes on: Valet's own number. RabbitMQ hands it out once more
-/// than that.
+/// than that. Where losses are counted over all stages, so are the rejections: there a later stage's is larger by them.
 pub(super) const DELIVERY_LIMIT: u64 = 3;
 
 /// A message.
@@ -22,7 +24,7 @@ pub(super) struct Taken {
     pub(super) job: usize,
     /// The queue `jobs.r<stage>`.
     pub(super) stage: usize,
-    /// How often it came back in this stage.
+    /// How often it came back, as far as this broker tells.
     pub(super) returns: u64,
 }
 
@@ -48,29 +50,41 @@ pub(super) enum Settle {
 #[derive(Clone, Copy, Debug)]
 struct Waiting {
     letter: Letter,
+    /// How often it came back in this stage.
     returns: u64,
+    /// How often it lost its worker, in all stages.
+    losses: u64,
+    /// How often it was rejected, in all stages.
+    rejections: u64,
     /// It was in somebody's hands.
     is_back: bool,
 }
 
 /// Its queues.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Memory {
     stages: [VecDeque<Waiting>; 3],
     ended: VecDeque<(usize, Ended)>,
     dead: Vec<usize>,
     held: BTreeMap<usize, (Waiting, usize)>,
-    free_hand_back: bool,
+    counting: Counting,
 }
 
 impl Memory {
-    /// Empty. From RabbitMQ 4.3 on handing back is free: it is no return.
-    pub(super) fn new(free_hand_back: bool) -> Self {
-        Self { free_hand_back, ..Self::default() }
+    /// Empty, of a broker that counts so.
+    pub(super) fn new(counting: Counting) -> Self {
+        Self {
+            stages: Default::default(),
+            ended: VecDeque::new(),
+            dead: Vec::new(),
+            held: BTreeMap::new(),
+            counting,
+        }
     }
 
     pub(super) fn publish(&mut self, letter: Letter) {
-        self.stages[0].push_back(Waiting { letter, returns: 0, is_back: false });
+        let waiting = Waiting { letter, returns: 0, losses: 0, rejections: 0, is_back: false };
+        self.stages[0].push_back(waiting);
         self.expire();
     }
 
@@ -78,9 +92,27 @@ impl Memory {
     pub(super) fn heads(&self) -> Vec<Taken> {
         let head = |stage: usize| {
             let waiting = self.stages[stage].front()?;
-            Some(Taken { job: waiting.letter.job, stage, returns: waiting.returns })
+            Some(Taken { job: waiting.letter.job, stage, returns: self.told(waiting, stage) })
         };
         [2, 1, 0].into_iter().filter_map(head).collect()
+    }
+
+    /// How often a message came back, as a worker is told.
+    fn told(&self, waiting: &Waiting, stage: usize) -> u64 {
+        match (stage, self.counting) {
+            (0, _) | (_, Counting::Anew) => waiting.returns,
+            (_, Counting::Blurred) => 0,
+            (_, Counting::Carried) => waiting.losses,
+        }
+    }
+
+    /// Whether it came back once too often.
+    fn is_over_limit(&self, waiting: &Waiting, stage: usize) -> bool {
+        match self.counting {
+            Counting::Anew | Counting::Blurred => waiting.returns > DELIVERY_LIMIT,
+            // Handing back is free.
+            Counting::Carried => waiting.losses + waiting.rejections > DELIVERY_LIMIT + stage as u64,
+        }
     }
 
     /// Gives out the head of a stage.
@@ -96,15 +128,18 @@ impl Memory {
         match settle {
             Settle::Ack => {}
             Settle::Bury => self.dead.push(waiting.letter.job),
-            Settle::Retry => self.go_on(waiting.letter, stage),
-            Settle::HandBack | Settle::Crash => {
-                waiting.returns += u64::from(settle == Settle::Crash || !self.free_hand_back);
-                match (waiting.returns > DELIVERY_LIMIT, stage) {
-                    (false, _) => self.give_back(waiting, stage),
-                    // The middle stage has one way out, whatever the reason.
-                    (true, 1) => self.go_on(waiting.letter, stage),
-                    (true, _) => self.ended.push_back((waiting.letter.job, Ended::Lost)),
-                }
+            Settle::Retry => {
+                waiting.rejections += 1;
+                self.go_on(waiting, stage);
+            }
+            Settle::HandBack => {
+                waiting.returns += 1;
+                self.come_back(waiting, stage);
+            }
+            Settle::Crash => {
+                waiting.returns += 1;
+                waiting.losses += 1;
+                self.come_back(waiting, stage);
             }
         }
         self.expire();
@@ -142,6 +177,15 @@ impl Memory {
         stages.chain(held).chain(ended).chain(dead).collect()
     }
 
+    fn come_back(&mut self, waiting: Waiting, stage: usize) {
+        match (self.is_over_limit(&waiting, stage), stage) {
+            (false, _) => self.give_back(waiting, stage),
+            // The middle stage has one way out, whatever the reason.
+            (true, 1) => self.go_on(waiting, stage),
+            (true, _) => self.ended.push_back((waiting.letter.job, Ended::Lost)),
+        }
+    }
+
     /// Before what was never given out, and behind what came back earlier.
     fn give_back(&mut self, waiting: Waiting, stage: usize) {
         let queue = &mut self.stages[stage];
@@ -150,10 +194,10 @@ impl Memory {
     }
 
     /// Rejected: after a wait, in the next stage, where it is new; from the last one it is ended.
-    fn go_on(&mut self, letter: Letter, stage: usize) {
+    fn go_on(&mut self, waiting: Waiting, stage: usize) {
         // Dead-lettering takes the message's own expiry off.
-        let waiting = Waiting { letter: Letter { dying: false, ..letter }, returns: 0, is_back: false };
-        self.stages[stage + 1].push_back(waiting);
+        let letter = Letter { dying: false, ..waiting.letter };
+        self.stages[stage + 1].push_back(Waiting { letter, returns: 0, is_back: false, ..waiting });
     }
 
     /// Only the head expires.

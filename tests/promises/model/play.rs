@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use valet_broker::Counting;
 use valet_protocol::{JobId, Reason};
 
 use super::ledger::{Key, Ledger};
@@ -24,13 +25,21 @@ pub(super) struct Play<'a> {
 }
 
 impl<'a> Play<'a> {
-    /// On the model alone, or on a real broker too, whose queues are empty.
-    pub(super) fn new(real: Option<&'a Real>) -> Self {
+    /// On the model alone, of a broker that counts so.
+    pub(super) fn in_memory(counting: Counting) -> Self {
+        Self::new(counting, None)
+    }
+
+    /// On a real broker too, whose queues are empty.
+    pub(super) fn beside(real: &'a Real) -> Self {
+        Self::new(real.counting(), Some(real))
+    }
+
+    fn new(counting: Counting, real: Option<&'a Real>) -> Self {
         let ids: Vec<JobId> =
             (0..JOBS).map(|_| JobId::from_uuid(uuid::Uuid::now_v7()).expect("a v7 is one")).collect();
-        let free_hand_back = real.is_some_and(Real::has_free_hand_back);
         Self {
-            memory: Memory::new(free_hand_back),
+            memory: Memory::new(counting),
             ledger: Ledger::new(&ids),
             ids,
             real,

@@ -12,8 +12,8 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use valet_broker::topology::names;
 use valet_broker::{
-    BrokerConfig, DeadLetters, DeadQueue, Delivery, Disposition, Ending, Feed, FeedOptions, OrderItem,
-    Orders, Outgoing, Purpose, Session,
+    BrokerConfig, Counting, DeadLetters, DeadQueue, Delivery, Disposition, Ending, Feed, FeedOptions,
+    OrderItem, Orders, Outgoing, Purpose, Session,
 };
 use valet_protocol::{CancelOrder, Detail, JobId, Reason};
 use valet_testkit::wait::try_wait_for;
@@ -66,9 +66,9 @@ impl Real {
         Self { runtime, producer, worker, channel, _connection: connection, hands: RefCell::new(hands) }
     }
 
-    /// From RabbitMQ 4.3 on, handing back is no return.
-    pub(super) fn has_free_hand_back(&self) -> bool {
-        self.worker.broker_version().is_some_and(|version| version.capabilities().free_nack)
+    /// How this broker counts what comes back.
+    pub(super) fn counting(&self) -> Counting {
+        self.worker.broker_version().expect("it was declared just now").capabilities().counting
     }
 
     /// Waits until each queue holds so many messages.

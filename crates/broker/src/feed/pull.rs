@@ -23,12 +23,13 @@
 
 use super::FeedOptions;
 use crate::{
-    Delivery, Disposition, Publisher, Stage,
+    Counting, Delivery, Disposition, Numbers, Publisher, Stage,
     backoff::Backoff,
     delivery::Hand,
     hold::Hold,
     lease::{self, Lease},
     link::{Closed, Link, Opened, RPC},
+    returns::Returns,
     topology::names,
 };
 use futures::StreamExt;
@@ -72,6 +73,7 @@ pub(super) struct Pull {
     publisher: Publisher,
     options: FeedOptions,
     consumer_timeout: Duration,
+    counting: Counting,
     /// One permit: the slot. Held by the delivery in hand.
     slot: Arc<Semaphore>,
     opened: Option<Opened>,
@@ -80,17 +82,13 @@ pub(super) struct Pull {
 }
 
 impl Pull {
-    pub(super) fn new(
-        link: Link,
-        publisher: Publisher,
-        options: FeedOptions,
-        consumer_timeout: Duration,
-    ) -> Self {
+    pub(super) fn new(link: Link, publisher: Publisher, options: FeedOptions, numbers: &Numbers) -> Self {
         Self {
             link,
             publisher,
             options,
-            consumer_timeout,
+            consumer_timeout: numbers.consumer_timeout(),
+            counting: numbers.counting(),
             slot: Arc::new(Semaphore::new(1)),
             opened: None,
             looked: None,
@@ -156,7 +154,8 @@ impl Pull {
             _slot: Some(slot),
             settled: false,
         };
-        Delivery::new(found.job, found.stage, lease, hand)
+        let returns = Returns::of(&found.job, found.stage, self.counting);
+        Delivery::new(found.job, found.stage, returns, lease, hand)
     }
 
     /// One job, over all reconnects. None: the session is closed.

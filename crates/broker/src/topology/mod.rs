@@ -20,9 +20,10 @@ mod options;
 mod rights;
 
 pub use options::TopologyOptions;
+pub(crate) use options::limit_of;
 pub use rights::{Right, Role, TopicRight};
 
-use crate::{BrokerVersion, Numbers};
+use crate::{BrokerVersion, Counting, Numbers};
 use names::*;
 use serde_json::{Map, Value, json};
 
@@ -75,6 +76,8 @@ pub struct Policy {
     pub consumer_timeout: Table,
     /// The pause after a crash, which RabbitMQ takes as a policy from 4.3.1 on.
     pub delayed_retry: Table,
+    /// The delivery limit where the broker counts it over all queues (RabbitMQ 4.3 and later).
+    pub limit_over_all: Table,
 }
 
 /// Exchanges, queues, bindings, policies and rights, as data.
@@ -135,6 +138,9 @@ impl Policy {
         }
         if capabilities.delayed_retry_policy {
             definition.extend(self.delayed_retry.clone());
+        }
+        if capabilities.counting == Counting::Carried {
+            definition.extend(self.limit_over_all.clone());
         }
         definition
     }
@@ -251,6 +257,18 @@ mod tests {
             assert_eq!(queue.arguments["x-overflow"], "reject-publish", "{}", queue.name);
             assert!(queue.arguments["x-dead-letter-routing-key"] != "", "{}", queue.name);
         }
+    }
+
+    #[test]
+    fn a_limit_over_all_stages_is_larger_by_what_earlier_stages_have_counted() {
+        let topology = Topology::standard(&TopologyOptions { delivery_limit: 7, ..Default::default() });
+        let limits = |version| {
+            let limit = |policy: &Policy| policy.definition_for(version).remove("delivery-limit");
+            topology.policies.iter().filter_map(limit).collect::<Vec<_>>()
+        };
+        assert_eq!(limits(BrokerVersion::new(4, 2, 9)), [7, 7, 7, 20], "r0, r1, r2 and ended");
+        // No more than 10 are counted when a job comes to the last of them.
+        assert_eq!(limits(BrokerVersion::new(4, 3, 0)), [7, 8, 9, 30]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The numbers an operator may choose, and the policies that carry them.
 
 use super::{Policy, Table, names::*, table};
+use crate::Stage;
 use serde_json::json;
 use std::time::Duration;
 
@@ -19,7 +20,8 @@ pub struct TopologyOptions {
     /// Bytes that each queue takes before it refuses more.
     pub queue_bytes_max: u64,
     /// Crashes within one stage before a job goes on (from `jobs.r0`: to `dead`). A limit of 3 means
-    /// that it is handed out 4 times.
+    /// that it is handed out 4 times. From RabbitMQ 4.3 on crashes of earlier stages count, too: a job
+    /// may cost so many in all before its next one ends the stage, and each stage is begun.
     pub delivery_limit: u32,
     /// What the node's own `consumer_timeout` is: tells everybody the limit that holds before RabbitMQ
     /// 3.12, where no policy can set it. Changes nothing on the broker.
@@ -109,13 +111,18 @@ impl TopologyOptions {
             })),
             _ => Table::new(),
         };
-        Policy { consumer_timeout, delayed_retry, ..policy(queue, numbers) }
+        let limit_over_all = limit_of_queue(queue, self.delivery_limit);
+        let limit_over_all = table(json!({ "delivery-limit": limit_over_all }));
+        Policy { consumer_timeout, delayed_retry, limit_over_all, ..policy(queue, numbers) }
     }
 
     fn ended(&self) -> Policy {
         let mut numbers = self.bounds();
         numbers.insert("delivery-limit".into(), ENDED_DELIVERY_LIMIT.into());
-        policy(JOBS_ENDED, numbers)
+        // What a job brings with it is one over the limit of the last stage at most.
+        let brought = limit_of(Stage::Last, self.delivery_limit).saturating_add(1);
+        let limit_over_all = table(json!({ "delivery-limit": ENDED_DELIVERY_LIMIT.saturating_add(brought) }));
+        Policy { limit_over_all, ..policy(JOBS_ENDED, numbers) }
     }
 
     /// One life for all in a waiting queue: messages expire at the head only, so they must expire in
@@ -125,6 +132,16 @@ impl TopologyOptions {
         numbers.insert("message-ttl".into(), milliseconds(life).into());
         policy(queue, numbers)
     }
+}
+
+/// The delivery limit of a stage's queue where rejections count against it: one is owed to each stage
+/// before. Without that a job would be given up for having been retried.
+pub(crate) fn limit_of(stage: Stage, delivery_limit: u32) -> u32 {
+    delivery_limit.saturating_add(stage.number() - 1)
+}
+
+fn limit_of_queue(queue: &str, delivery_limit: u32) -> u32 {
+    Stage::of_queue(queue).map_or(delivery_limit, |stage| limit_of(stage, delivery_limit))
 }
 
 /// A stream's retention. Without an age, length alone trims it.
@@ -140,8 +157,9 @@ fn log(age_max: Option<Duration>, bytes_max: u64, segment_bytes: u64) -> Table {
 }
 
 fn policy(queue: &'static str, definition: Table) -> Policy {
-    let (consumer_timeout, delayed_retry) = (Table::new(), Table::new());
-    Policy { name: format!("valet.{queue}"), queue, definition, consumer_timeout, delayed_retry }
+    let name = format!("valet.{queue}");
+    let (consumer_timeout, delayed_retry, limit_over_all) = Default::default();
+    Policy { name, queue, definition, consumer_timeout, delayed_retry, limit_over_all }
 }
 
 fn milliseconds(time: Duration) -> u64 {

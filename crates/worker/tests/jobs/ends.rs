@@ -156,6 +156,31 @@ async fn the_last_hand_back_that_the_broker_permits_is_a_retry() {
     wait_for_depth(&stage, "retry.1", 1);
 }
 
+/// It was counted enough while it was a job: nothing of that keeps it from being told and filed by the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undertaker_that_must_go_gives_back_what_it_has_not_filed() {
+    let mut stage = fragile().await;
+    let proxy = FaultProxy::start(stage.storage.address());
+    let job = copy_through(&stage, &proxy);
+    stage.submit(&job).await;
+    kill_two_workers(&mut stage, &proxy, "HEAD");
+    for _ in 0..2 {
+        let gate = Gate::default();
+        proxy.next_method("PUT", Fault::Hold(gate.clone()));
+        let undertaker = stage.worker(&[("VALET_WORKER_GRACE_SECONDS", "0")]);
+        gate.wait_for_request();
+        undertaker.signal(Signal::TERM);
+        undertaker.wait(PATIENCE);
+        gate.open();
+        wait_for_depth(&stage, "jobs.ended", 1);
+    }
+    let worker = stage.worker(&[]);
+    let reports = stage.reports_until(job.id, &worker, |report| report.kind() == ReportKind::Dead).await;
+    assert_eq!(dead(&reports).reason, Reason::WorkerLost);
+    assert!(!kinds(&reports).contains(&ReportKind::Retrying), "{:?}", kinds(&reports));
+    wait_for_depth(&stage, "dead", 1);
+}
+
 /// Neither the broker nor a job in hand keeps a worker alive that was told twice to go.
 #[tokio::test(flavor = "multi_thread")]
 async fn heavy_a_second_signal_ends_a_worker_whose_broker_does_not_answer() {
