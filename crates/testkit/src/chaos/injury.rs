@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -19,8 +19,9 @@ use crate::{Fault, FaultProxy, Process};
 /// Longest until a broker that was taken away answers again, and until a command works again after that.
 pub(super) const RETURN_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What a broker gets between two outages at the least: one that is never up proves nothing but patience.
-const UP_TIME: Duration = Duration::from_secs(5);
+/// What a broker gets between two outages at the least, longer than the longest pause before somebody tries to
+/// connect again: a broker that nobody ever finds up proves nothing but patience.
+const UP_TIME: Duration = Duration::from_secs(16);
 
 /// How `valet cancel` ends when the job had ended before.
 const EXIT_JOB_ENDED: i32 = 1;
@@ -125,8 +126,8 @@ pub(super) struct Scene<'a> {
     pub(super) crew: &'a Crew<'a>,
     pub(super) remints: bool,
     cancels: bool,
-    /// One outage of the broker at a time.
-    broker: Mutex<()>,
+    /// One outage of the broker at a time; when it was back from the last one.
+    broker: Mutex<Option<Instant>>,
     reminter: Mutex<Option<Process>>,
     notes: Mutex<Notes>,
 }
@@ -250,7 +251,10 @@ impl<'a> Scene<'a> {
     }
 
     fn take_broker_away(&self, away: Duration, how: Count) {
-        let _alone = self.broker.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut back = self.broker.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(back) = *back {
+            let_pass(UP_TIME.saturating_sub(back.elapsed()));
+        }
         match how {
             Count::BrokerKilled => self.stage.broker.kill(),
             _ => self.stage.broker.stop(),
@@ -258,7 +262,7 @@ impl<'a> Scene<'a> {
         let_pass(away);
         self.stage.broker.restart();
         self.count(how, 1);
-        let_pass(UP_TIME);
+        *back = Some(Instant::now());
     }
 
     fn duplicate(&self, times: usize) -> Result<(), String> {
