@@ -8,8 +8,10 @@ use valet_testkit::wait::try_wait_for;
 
 use super::stage::{COMMAND_TIMEOUT, Services, Stage};
 use super::table::Table;
-use crate::shell;
 
+/// What is built: `valet`, and what fills a store.
+const WORDS: [&str; 7] =
+    ["--package", "valet-producer", "--package", "valet-status", "--bins", "--example", "seed"];
 /// Rows of the status store.
 const ROWS: &str = "1000000";
 /// Longest that filling it may take: a few minutes on two cores.
@@ -23,14 +25,12 @@ const QUESTIONS: [&[&str]; 4] =
     [&["list"], &["list", "--state", "failed"], &["list", "--tag", "season=7"], &["list", "--count"]];
 
 pub(super) fn run() -> Result<(), String> {
-    let services = Services::start()?;
+    let services = Services::start_for(&WORDS)?;
     let stage = Stage::new(&services);
-    let example = ["build", "--release", "--package", "valet-status", "--example", "seed"];
-    shell::check(&mut shell::cargo(&example))?;
     let seed = Program::new(super::stage::release("examples/seed"));
     seed.args([stage.status_url().as_str(), ROWS]).run(FILL_TIMEOUT).expect_code(0);
     let mut table = Table::new("list");
-    ask(&stage, "", &mut table);
+    ask(&stage, ", alone", &mut table);
     let _collector = stage.valet().args(["collect"]).start();
     // With a login that the broker refuses, only a fresh store can answer.
     let blind = || stage.valet().env("VALET_BROKER_PASSWORD", "wrong").args(["list"]).run(COMMAND_TIMEOUT);

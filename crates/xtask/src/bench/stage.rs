@@ -27,8 +27,17 @@ impl Services {
 
     /// [`Services::start`] with a storage that is not the usual one.
     pub(super) fn start_with(storage: &StorageOptions) -> Result<Self, String> {
+        Self::built(&["--workspace", "--bins"], storage)
+    }
+
+    /// [`Services::start`] for a bench that needs no more than these words name to cargo.
+    pub(super) fn start_for(words: &[&str]) -> Result<Self, String> {
+        Self::built(words, &StorageOptions::default())
+    }
+
+    fn built(words: &[&str], storage: &StorageOptions) -> Result<Self, String> {
         setup::ensure(false)?;
-        shell::check(&mut shell::cargo(&["build", "--release", "--workspace", "--bins"]))?;
+        shell::check(&mut shell::cargo(&[&["build", "--release"], words].concat()))?;
         eprintln!("starting RabbitMQ and Azurite");
         Ok(Self { broker: Broker::start(), storage: Storage::start_with(storage) })
     }
