@@ -2,6 +2,7 @@
 //! reads the log on into the store; a [`Watch`] follows the jobs that one run is about.
 
 mod feed;
+mod jobs;
 mod ledger;
 mod place;
 mod watch;

@@ -20,8 +20,7 @@ pub(super) async fn wait(
     timeout: Option<Duration>,
 ) -> Outcome {
     let total = watch.states().count();
-    let mut end =
-        Ending { progress: Progress::new(!context.globals.no_progress), verifier, ended: 0, bad: 0 };
+    let mut end = Ending { progress: Progress::new(!context.globals.no_progress), verifier };
     end.progress.phase("done", total as u64);
     // A watch that was caught up before has told its past already; only open jobs are waited for.
     if watch.is_caught_up() {
@@ -40,7 +39,8 @@ pub(super) async fn wait(
         }
     }
     watch.finish().await?;
-    match end.bad {
+    // Counted now: a job that ended badly may have begun anew since, and ended well.
+    match watch.states().filter(|state| !state.is_done()).count() {
         0 => Ok(()),
         bad if total > 1 => {
             Err(Failure::new(Exit::JobFailed, format!("{bad} of {total} jobs did not succeed")))
@@ -80,8 +80,6 @@ fn timed_out(context: &mut Context, watch: &Watch, timeout: Option<Duration>) ->
 struct Ending {
     progress: Progress,
     verifier: Option<Verifier>,
-    ended: u64,
-    bad: u64,
 }
 
 impl Ending {
@@ -97,10 +95,8 @@ impl Ending {
 
     async fn tell(&mut self, context: &mut Context, watch: &mut Watch, mut state: JobState) -> Outcome {
         self.verify(watch, &mut state).await?;
-        self.ended += 1;
-        self.bad += u64::from(!state.is_done());
         self.progress.ended(&state);
-        self.progress.at(self.ended);
+        self.progress.at((watch.states().count() - watch.open()) as u64);
         self.progress.aside(|| {
             context.out.value(&state, text::state)?;
             context.out.flush()
