@@ -20,6 +20,7 @@ pub mod ids;
 pub mod manifest;
 pub mod output;
 pub mod pattern;
+mod pauses;
 mod progress;
 pub mod remint;
 pub mod replay;

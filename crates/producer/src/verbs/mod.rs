@@ -11,6 +11,7 @@ mod enqueue;
 mod ids;
 mod options;
 mod text;
+mod unverified;
 
 /// Makes the enum of verbs and its dispatch out of one line each.
 macro_rules! verbs {

@@ -14,7 +14,8 @@ use crate::verify::Verifier;
 ///
 /// Jobs may have ended long ago: as far back as the status store knows (90 days, unless status.retention_days says
 /// otherwise). With the storage account's key at hand, stored outputs are compared with the reports before they
-/// count. Exit code 1 if any job did not succeed, 75 after --timeout.
+/// count; while storage does not answer, that is tried again. Exit code 1 if any job did not succeed, 69 if storage
+/// did not answer about an output for long (77 if it refused), 75 after --timeout.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Job ids, or - to read them from standard input

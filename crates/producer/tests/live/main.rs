@@ -9,3 +9,4 @@ mod site;
 mod stand_in;
 mod submit;
 mod topology;
+mod unanswered;
