@@ -29,6 +29,7 @@ pub mod harden;
 pub mod health;
 pub mod hold;
 pub mod job;
+pub mod keep;
 pub mod keyless;
 pub mod logs;
 pub mod media;

@@ -14,6 +14,7 @@ use crate::eviction;
 use crate::gate::{Gate, Outages, Reason, follow_links, room};
 use crate::health::{self, Health, Links};
 use crate::job::Worker;
+use crate::keep::{first_lost, keep_up};
 use crate::logs::chain;
 use crate::media::Tools;
 use crate::memo::Memo;
@@ -27,6 +28,9 @@ use crate::walls::Walls;
 
 /// Pause between two tries to reach the broker at start, on top of the broker crate's own.
 const CONNECT_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Pause before a slot or the undertaker is started anew.
+const RESTART_PAUSE: Duration = Duration::from_secs(5);
 
 /// How long handing back may take once the worker must end.
 const END_PATIENCE: Duration = Duration::from_millis(1_500);
@@ -43,6 +47,9 @@ pub enum RunError {
     /// The process that makes jails is gone, and cannot be had again: its maker is walled in by now.
     #[error("the process that makes jails has ended")]
     Jailer,
+    /// Nobody looks any more at what decides whether jobs may be taken, or at when to stop.
+    #[error("a part of the worker that all slots need has ended")]
+    Follower,
     /// Nobody can be told how the worker is.
     #[error("cannot serve health and metrics")]
     Health(#[source] std::io::Error),
@@ -76,6 +83,7 @@ impl RunError {
             Self::Jailer => {
                 "start the worker again; the log says what ended it, most often a lack of memory".to_owned()
             }
+            Self::Follower => "start the worker again, and please report the lines above".to_owned(),
             Self::Client(cause) => cause.advice().to_owned(),
             Self::Connect(cause) => cause.advice(),
             Self::Timeout { advice, .. } => advice.clone(),
@@ -89,7 +97,7 @@ impl RunError {
         match self {
             Self::Timeout { .. } => EXIT_CONFIG as u8,
             Self::Connect(_) | Self::Orders(_) => 69,
-            Self::Signals(_) | Self::Health(_) | Self::Client(_) | Self::Jailer => 70,
+            Self::Signals(_) | Self::Health(_) | Self::Client(_) | Self::Jailer | Self::Follower => 70,
         }
     }
 }
@@ -108,8 +116,9 @@ pub async fn run(
     let (stopper, stop) = stop();
     let grace = config.grace;
     let gate = Gate::default();
-    let evicted = eviction::watch(&config, &gate, &stopper);
-    tokio::spawn(async move { signals.drive(&stopper, grace).await });
+    let mut followers = JoinSet::new();
+    let evicted = eviction::watch(&config, &gate, &stopper, &mut followers);
+    followers.spawn(async move { signals.drive(&stopper, grace).await });
 
     let jailer = walls.codec.jailer.clone();
     let worker = Arc::new(set_up(&config, scratch, walls, &gate).map_err(RunError::Client)?);
@@ -121,16 +130,17 @@ pub async fn run(
     let terms = terms(&config, &session)?;
     let following = cancels::follow(session.orders(), worker.cancels.clone());
     health.link(Links { publish: session.publish_state(), consume: session.consume_state() });
-    tokio::spawn(follow_links(gate.clone(), session.publish_state(), session.consume_state()));
+    followers.spawn(follow_links(gate.clone(), session.publish_state(), session.consume_state()));
     room::look(&gate, &worker.scratch);
-    tokio::spawn(room::follow_room(gate.clone(), worker.scratch.clone()));
-    tokio::spawn(worker.outages.clone().follow());
-    tokio::spawn(close_at_stop(gate.clone(), stop.clone()));
+    followers.spawn(room::follow_room(gate.clone(), worker.scratch.clone()));
+    followers.spawn(worker.outages.clone().follow());
+    followers.spawn(close_at_stop(gate.clone(), stop.clone()));
     let lent = Lent { worker: &worker, session: &session, gate: &gate, health: &health, stop: &stop, terms };
     let ended = tokio::select! {
         () = lent.work(&config) => Ok(()),
         // Their jobs go back to the queue as the slots are dropped.
         () = jailer.ended() => Err(RunError::Jailer),
+        () = first_lost(&mut followers, &stop) => Err(RunError::Follower),
         error = following => Err(RunError::Orders(error)),
         () = overdue(&stop) => Ok(()),
     };
@@ -274,11 +284,9 @@ impl Lent<'_> {
         self.session.publisher().flush().await;
     }
 
-    /// Runs all slots to their end. One that panics is started anew: its job goes back by itself, and a message that
-    /// does it each time ends at the broker's delivery limit.
+    /// Runs all slots to their end.
     async fn run_slots(self, config: &Config) {
-        let mut slots = JoinSet::new();
-        let start = |slots: &mut JoinSet<()>| {
+        let start = || {
             let slot = Slot {
                 worker: self.worker.clone(),
                 publisher: self.session.publisher(),
@@ -287,39 +295,25 @@ impl Lent<'_> {
                 terms: self.terms,
             };
             let (alive, session) = (self.health.slot(), self.session.clone());
-            slots.spawn(async move {
+            async move {
                 let _alive = alive;
                 slot.run(session).await;
-            });
-        };
-        (0..config.slots).for_each(|_| start(&mut slots));
-        while let Some(ended) = slots.join_next().await {
-            if ended.is_err() && self.stop.phase() == Phase::Running {
-                tracing::error!(
-                    "a slot failed from within and is started anew; please report the lines above"
-                );
-                start(&mut slots);
             }
-        }
+        };
+        let slots = (0..config.slots).map(|_| keep_up("a slot", RESTART_PAUSE, self.stop, start));
+        futures::future::join_all(slots).await;
     }
 
     async fn file_ended(self, config: &Config) {
-        while self.stop.phase() == Phase::Running {
+        let start = || {
             let undertaker = Undertaker {
                 worker: self.worker.clone(),
                 publisher: self.session.publisher(),
                 stop: self.stop.clone(),
                 terms: self.terms,
             };
-            let feed = self.session.ended_feed(config.name.as_str());
-            let ended = JoinSet::from_iter([undertaker.run(feed)]).join_next().await;
-            if ended.is_none_or(|ended| ended.is_ok()) {
-                return;
-            }
-            tracing::error!(
-                "the undertaker failed from within and is started anew; please report the lines above"
-            );
-            tokio::time::sleep(CONNECT_INTERVAL).await;
-        }
+            undertaker.run(self.session.ended_feed(config.name.as_str()))
+        };
+        keep_up("the undertaker", RESTART_PAUSE, self.stop, start).await;
     }
 }

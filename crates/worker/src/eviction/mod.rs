@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::config::Config;
@@ -51,13 +52,18 @@ pub fn is_on_azure() -> bool {
     std::fs::read_to_string(TAG_FILE).is_ok_and(|tag| tag.trim() == AZURE_TAG)
 }
 
-/// Starts to look for the end of this machine, if it can be told; what is received then is to be acknowledged once jobs
-/// are done or handed back.
-pub fn watch(config: &Config, gate: &Gate, stopper: &Stopper) -> Option<oneshot::Receiver<Announced>> {
+/// Starts to look for the end of this machine, as one of `followers`, if it can be told; what is received then is to be
+/// acknowledged once jobs are done or handed back.
+pub fn watch(
+    config: &Config,
+    gate: &Gate,
+    stopper: &Stopper,
+    followers: &mut JoinSet<()>,
+) -> Option<oneshot::Receiver<Announced>> {
     let service = config.surroundings.scheduled_events.clone()?;
     let (announce, announced) = oneshot::channel();
     let watch = Watch { service, gate: gate.clone(), stopper: stopper.clone(), grace: config.grace };
-    tokio::spawn(watch.run(announce));
+    followers.spawn(watch.run(announce));
     Some(announced)
 }
 
