@@ -69,6 +69,12 @@ pub enum SettleError {
         /// How that showed.
         loss: LeaseLoss,
     },
+    /// A letter is in `dead` or `expired`, and the broker has taken the job back all the same.
+    #[error("the dead letter was placed, but the job was taken back by the broker: {}", loss.cause)]
+    Placed {
+        /// How that showed.
+        loss: LeaseLoss,
+    },
     /// `dead` or `expired` did not take the message; the delivery was handed back.
     #[error("the dead letter was not taken by the broker")]
     DeadLetter {
@@ -82,7 +88,7 @@ impl SettleError {
     /// What to do about it.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::LeaseLost { .. } => {
+            Self::LeaseLost { .. } | Self::Placed { .. } => {
                 "if jobs run long, raise RabbitMQ's consumer_timeout above worker.wall_seconds_max"
             }
             Self::DeadLetter { cause } => cause.advice(),
@@ -143,7 +149,7 @@ impl Delivery {
         let letter = self.letter(key, &said);
         let receipt = self.hand.publisher.publish(letter).await;
         match receipt.await {
-            Ok(()) => self.answer(Answer::Ack).await.map(|()| settled),
+            Ok(()) => self.answer(Answer::Ack).await.map(|()| settled).map_err(placed),
             Err(cause) => {
                 // Not ours to keep: whoever gets it next may have better luck.
                 let _ = self.answer(Answer::HandBack).await;
@@ -209,6 +215,14 @@ impl Delivery {
             Some(hold) => hold.release().await,
             None => Ok(()),
         }
+    }
+}
+
+/// There must be no second letter when the job comes again.
+fn placed(error: SettleError) -> SettleError {
+    match error {
+        SettleError::LeaseLost { loss } => SettleError::Placed { loss },
+        other => other,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::codec::escape;
 use crate::disposition::{Case, Decision, End, Standing, decide};
 use crate::job::Worker;
 use crate::logs::chain;
+use crate::memo::{Key, Remembered};
 use crate::reports::Reporter;
 use crate::stop::{Phase, Stop};
 use crate::telemetry::phase;
@@ -95,6 +96,8 @@ pub struct Conclusion<'a> {
     pub worker: &'a Worker,
     /// The job, if the message is one.
     pub job: Option<&'a JobMessage>,
+    /// What its end is remembered by, if it is to be.
+    pub key: Option<Key>,
 }
 
 impl Conclusion<'_> {
@@ -103,20 +106,59 @@ impl Conclusion<'_> {
         let decision = decide(end, self.standing);
         log(&decision);
         self.worker.note_end(self.job, &decision);
-        let told = match (decision.report, reports) {
+        self.carry_out(delivery, reports, Remembered { attempt: self.standing.attempt, decision }).await;
+    }
+
+    /// Tells the end that the very same message had, and does what was left of it.
+    pub async fn repeat(&self, delivery: impl Settle, reports: Option<&Reporter>, ended: Remembered) {
+        let reason = ended.decision.case.reason().map(valet_protocol::Reason::code);
+        tracing::info!(
+            attempt = ended.attempt,
+            reason,
+            "this worker has ended the very same message: not done again"
+        );
+        self.worker.note_end(self.job, &ended.decision);
+        self.carry_out(delivery, reports, ended).await;
+    }
+
+    async fn carry_out(&self, delivery: impl Settle, reports: Option<&Reporter>, ended: Remembered) {
+        let told = match (&ended.decision.report, reports) {
             (Some(report), Some(reports)) => {
-                self.tell(&delivery.lease(), reports, report).instrument(phase("report")).await
+                self.tell(&delivery.lease(), reports, ended.attempt, report.clone())
+                    .instrument(phase("report"))
+                    .await
             }
             _ => Ok(()),
         };
-        match told {
-            Ok(()) => settle(delivery, decision.disposition).instrument(phase("settle")).await,
-            Err(interruption) => let_go(delivery, interruption).await,
+        if let Err(interruption) = told {
+            return let_go(delivery, interruption).await;
+        }
+        let disposition = ended.decision.disposition.clone();
+        // What is told stays so, whatever becomes of the answer to the broker.
+        self.remember(ended);
+        if settle(delivery, disposition).instrument(phase("settle")).await
+            && let Some(key) = &self.key
+        {
+            self.worker.memo.settle(key);
+        }
+    }
+
+    fn remember(&self, ended: Remembered) {
+        if let Some(key) = self.key
+            && ended.decision.ends_the_message()
+        {
+            self.worker.memo.keep(key, ended);
         }
     }
 
     /// The last word. When the worker must end, it still has a moment: without it the job would be begun anew.
-    async fn tell(&self, lease: &Lease, reports: &Reporter, report: ReportData) -> Result<(), Interruption> {
+    async fn tell(
+        &self,
+        lease: &Lease,
+        reports: &Reporter,
+        attempt: u32,
+        report: ReportData,
+    ) -> Result<(), Interruption> {
         if lease.is_lost() {
             return Err(Interruption::Lost(lease.lost().await));
         }
@@ -127,25 +169,28 @@ impl Conclusion<'_> {
         tokio::select! {
             biased;
             loss = lease.lost() => Err(Interruption::Lost(loss)),
-            () = reports.tell_last(report) => Ok(()),
+            () = reports.tell_last(attempt, report) => Ok(()),
             () = ending => Err(Interruption::Ending),
         }
     }
 }
 
-async fn settle(delivery: impl Settle, disposition: Disposition) {
-    match (delivery.settle(disposition.clone()).await, disposition) {
+/// Settles; whether a letter that the disposition asks for is in its place now.
+async fn settle(delivery: impl Settle, disposition: Disposition) -> bool {
+    let outcome = delivery.settle(disposition.clone()).await;
+    match (&outcome, disposition) {
         (Ok(settled), _) => tracing::debug!(?settled, "settled"),
         (Err(error), Disposition::HandBack) => {
-            tracing::debug!(error = chain(&error), "not handed back; the broker does that by itself");
+            tracing::debug!(error = chain(error), "not handed back; the broker does that by itself");
         }
         (Err(error), _) => {
             tracing::warn!(
-                error = chain(&error),
+                error = chain(error),
                 "not settled: the broker hands the job out again, to no harm"
             );
         }
     }
+    matches!(outcome, Ok(_) | Err(SettleError::Placed { .. }))
 }
 
 async fn let_go(delivery: impl Settle, interruption: Interruption) {

@@ -21,6 +21,7 @@ use crate::admit::{Admitted, admit};
 use crate::cancels::Cancels;
 use crate::cause::Cause;
 use crate::config::JobLimits;
+use crate::disposition::Decision;
 use crate::door::{Door, DoorLimits, Source};
 use crate::gate::Outages;
 use crate::hold::Hold;
@@ -53,7 +54,7 @@ pub struct Worker {
     pub tools: Tools,
     /// What codecs run behind.
     pub walls: Walls,
-    /// What was stored lately.
+    /// How messages ended lately.
     pub memo: Memo,
     /// Which jobs are cancelled.
     pub cancels: Cancels,
@@ -78,7 +79,7 @@ pub struct Attempt<'a> {
     pub terms: Terms,
     /// Whether an attempt before this one may have stored the output already.
     pub earlier: EarlierAttempt,
-    /// What it is remembered by once it is stored.
+    /// What it is remembered by once it has ended.
     pub key: Key,
     /// Tells about it.
     pub reports: &'a Reporter,
@@ -174,7 +175,8 @@ impl Worker {
             jail: Some(self.walls.codec.level.to_string().into()),
         };
         // Before anybody can take the job from us: the next delivery of it to this process is told the same.
-        self.memo.keep(attempt.key, Remembered { attempt: attempt.number, success: success.clone() });
+        let decision = Decision::stored(Box::new(success.clone()));
+        self.memo.keep(attempt.key, Remembered { attempt: attempt.number, decision });
         Ok(success)
     }
 

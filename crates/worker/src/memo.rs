@@ -1,14 +1,19 @@
-//! What this process has stored lately: a job that is handed out again after its store is told as done again, and not
-//! encoded again. It holds no grant and no message: a digest stands for it.
+//! How messages ended in this process lately: whatever brings the same message again (a hand-over after the store, a
+//! message that was published twice) is told the same end, and nothing is done again. A message must never have two
+//! ends: no success after a failure that was told, no second dead letter. It holds no grant and no message: a digest
+//! stands for it.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
-use valet_protocol::{JobId, Success};
+use valet_broker::Disposition;
+use valet_protocol::JobId;
 
-/// Successes that are kept, a few KiB each. A redelivery comes within seconds of its cause.
+use crate::disposition::Decision;
+
+/// Ends that are kept, a few KiB each. A redelivery comes within seconds of its cause.
 const KEPT: usize = 256;
 
 /// One message of one job, byte for byte.
@@ -26,16 +31,17 @@ impl Key {
     }
 }
 
-/// What was stored, and in which attempt.
+/// How a message ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Remembered {
-    /// The attempt that stored it.
+    /// The attempt that ended so.
     pub attempt: u32,
-    /// What it reported, or was about to.
-    pub success: Success,
+    /// What was decided. Its disposition is what a copy of the message has left to do: once a dead letter is in its
+    /// place, nothing.
+    pub decision: Decision,
 }
 
-/// The latest successes of this process, and the messages that it has in hand.
+/// The latest ends in this process, and the messages that it has in hand.
 #[derive(Debug, Default)]
 pub struct Memo {
     kept: Mutex<VecDeque<(Key, Remembered)>>,
@@ -47,7 +53,8 @@ pub struct Memo {
 #[derive(Debug)]
 pub struct Alone<'a> {
     memo: &'a Memo,
-    key: Key,
+    /// The message.
+    pub key: Key,
     /// Whether another slot had it until now.
     pub waited: bool,
 }
@@ -80,7 +87,7 @@ impl Memo {
         }
     }
 
-    /// Keeps a success; the oldest one goes when there are too many.
+    /// Keeps an end; the oldest one goes when there are too many.
     pub fn keep(&self, key: Key, remembered: Remembered) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|(known, _)| *known != key);
@@ -90,7 +97,15 @@ impl Memo {
         }
     }
 
-    /// The success of this very message, if it is still known.
+    /// Notes that an end is settled: nothing of it is left to do, except to tell it to whoever has a copy.
+    pub fn settle(&self, key: &Key) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, ended)) = kept.iter_mut().find(|(known, _)| known == key) {
+            ended.decision.disposition = Disposition::Ack;
+        }
+    }
+
+    /// The end of this very message, if it is still known.
     #[must_use]
     pub fn recall(&self, key: &Key) -> Option<Remembered> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,14 +116,17 @@ impl Memo {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cause::Cause;
+    use crate::disposition::{End, Standing, decide};
     use crate::sample;
+    use crate::terms::Terms;
 
     fn key(body: &[u8]) -> Key {
         Key::new(sample::job(jiff::Timestamp::now()).id, body)
     }
 
     fn success(attempt: u32) -> Remembered {
-        Remembered { attempt, success: sample::success() }
+        Remembered { attempt, decision: Decision::stored(Box::new(sample::success())) }
     }
 
     #[test]
@@ -119,6 +137,18 @@ mod tests {
         assert_eq!(memo.recall(&key(b"two")), None, "the same job with other grants or another output");
         memo.keep(key(b"one"), success(2));
         assert_eq!(memo.recall(&key(b"one")), Some(success(2)));
+    }
+
+    #[test]
+    fn a_dead_letter_is_left_to_be_placed_until_it_is() {
+        let memo = Memo::default();
+        let standing = Standing::of_no_job(1, &Terms::default());
+        let decision = decide(End::Failed(Cause::InputEmpty), &standing);
+        memo.keep(key(b"one"), Remembered { attempt: 1, decision });
+        let left = |memo: &Memo| memo.recall(&key(b"one")).map(|ended| ended.decision.disposition);
+        assert!(matches!(left(&memo), Some(Disposition::DeadLetter { .. })), "{memo:?}");
+        memo.settle(&key(b"one"));
+        assert_eq!(left(&memo), Some(Disposition::Ack));
     }
 
     #[tokio::test]

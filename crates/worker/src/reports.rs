@@ -113,9 +113,9 @@ impl Reporter {
     }
 
     /// Tells the last word and returns once the broker has it; tries for as long as it is polled. Its id is the
-    /// same each time, so that a second copy does no harm.
-    pub async fn tell_last(&self, data: ReportData) {
-        let report = self.report(data);
+    /// same each time, so that a second copy does no harm; `attempt` is the one that ended so, be it an earlier one.
+    pub async fn tell_last(&self, attempt: u32, data: ReportData) {
+        let report = Report { attempt, ..self.report(data) };
         while let Err(error) = self.publisher.publish(outgoing(&report)).await.await {
             log_refused(&error);
             tokio::time::sleep(PAUSE).await;

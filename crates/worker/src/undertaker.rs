@@ -69,9 +69,7 @@ impl Undertaker {
             Ok(end) => end,
             Err(interruption) => interruption.into(),
         };
-        Conclusion { stop: &self.stop, standing: &standing, worker: &self.worker, job: Some(message) }
-            .conclude(job, Some(&reports), end)
-            .await;
+        self.conclusion(&standing, Some(message)).conclude(job, Some(&reports), end).await;
     }
 
     async fn end_of(&self, job: &EndedJob, message: &JobMessage) -> End {
@@ -99,9 +97,12 @@ impl Undertaker {
         let turn = id.map(|job| Turn { job, lane: Lane::default(), attempt, redelivery: 0 });
         let reports = turn.map(|turn| self.reporter(turn));
         let standing = Standing::of_no_job(attempt, &self.terms);
-        let conclusion =
-            Conclusion { stop: &self.stop, standing: &standing, worker: &self.worker, job: None };
+        let conclusion = self.conclusion(&standing, None);
         conclusion.conclude(job, reports.as_ref(), End::Failed(cause)).instrument(span).await;
+    }
+
+    fn conclusion<'a>(&'a self, standing: &'a Standing, job: Option<&'a JobMessage>) -> Conclusion<'a> {
+        Conclusion { stop: &self.stop, standing, worker: &self.worker, job, key: None }
     }
 
     fn reporter(&self, turn: Turn) -> Reporter {

@@ -49,7 +49,7 @@ pub enum End {
 }
 
 /// A decision: first to be reported, then to be settled.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// Its row of the table.
     pub case: Case,
@@ -61,13 +61,26 @@ pub struct Decision {
     pub detail: String,
 }
 
+impl Decision {
+    /// Of a job whose output is stored, wherever it stands.
+    #[must_use]
+    pub fn stored(success: Box<Success>) -> Self {
+        told(Case::Stored, Disposition::Ack, ReportData::Succeeded(success), String::new())
+    }
+
+    /// Whether no copy of the same message has anything left to do. A retry is another try, which may end in any
+    /// other way; a job that was handed back or taken back was not ended here at all.
+    #[must_use]
+    pub fn ends_the_message(&self) -> bool {
+        !matches!(self.disposition, Disposition::Retry | Disposition::HandBack)
+    }
+}
+
 /// Decides about a delivery that ended so.
 #[must_use]
 pub fn decide(end: End, standing: &Standing) -> Decision {
     match end {
-        End::Succeeded(success) => {
-            told(Case::Stored, Disposition::Ack, ReportData::Succeeded(success), String::new())
-        }
+        End::Succeeded(success) => Decision::stored(success),
         End::Cancelled(detail) => {
             let report = Cancelled { detail: detail.as_str().into() };
             told(Case::Ordered, Disposition::Ack, ReportData::Cancelled(report), detail)

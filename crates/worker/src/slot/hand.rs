@@ -7,16 +7,35 @@ use jiff::Timestamp;
 use valet_blob::EarlierAttempt;
 use valet_broker::Delivery;
 use valet_grant::WriteGrant;
-use valet_protocol::{CancelOrder, JobMessage, Success};
+use valet_protocol::{CancelOrder, JobMessage, Success, amqp};
 
 use super::Slot;
-use crate::conclude::unless_interrupted;
-use crate::disposition::End;
+use crate::conclude::{Interruption, unless_interrupted};
+use crate::disposition::{Class, End};
 use crate::job::{Attempt, Worker};
-use crate::memo::Key;
+use crate::memo::{Alone, Key, Remembered};
 use crate::reports::Reporter;
 
 impl Slot {
+    /// Waits until no other slot has a copy of the message in hand.
+    pub(super) async fn alone(
+        &self,
+        delivery: &Delivery,
+        key: Key,
+        reports: &Reporter,
+    ) -> Result<Alone<'_>, Interruption> {
+        let alone = reports.while_beating(self.worker.memo.alone(key));
+        unless_interrupted(&self.stop, &delivery.lease(), alone).await
+    }
+
+    /// How this very message ended, if it did: a copy of it must end so, too.
+    pub(super) fn ended_before(&self, delivery: &Delivery, key: &Key) -> Option<Remembered> {
+        let ended = self.worker.memo.recall(key)?;
+        // A dead letter that somebody has put back as it is: they have mended what failed, and want it done.
+        let put_back = delivery.header(amqp::REASON).is_some();
+        (!put_back || ended.decision.case.class() == Class::Done).then_some(ended)
+    }
+
     /// Works at a job until it ends in whatever way.
     pub(super) async fn attend(
         &self,
@@ -24,17 +43,8 @@ impl Slot {
         message: &JobMessage,
         reports: &Reporter,
         taken: Instant,
+        alone: &Alone<'_>,
     ) -> End {
-        let key = Key::new(message.id, delivery.body());
-        let alone = reports.while_beating(self.worker.memo.alone(key));
-        let alone = match unless_interrupted(&self.stop, &delivery.lease(), alone).await {
-            Ok(alone) => alone,
-            Err(interruption) => return interruption.into(),
-        };
-        if let Some(remembered) = self.worker.memo.recall(&key) {
-            tracing::info!(attempt = remembered.attempt, "the job was stored by this worker: not done again");
-            return End::Succeeded(Box::new(remembered.success));
-        }
         let attempt = Attempt {
             message,
             number: message.attempts_before.saturating_add(delivery.stage().number()),
@@ -42,7 +52,7 @@ impl Slot {
             taken,
             terms: self.terms,
             earlier: if alone.waited { EarlierAttempt::Possible } else { earlier_attempt(delivery, message) },
-            key,
+            key: alone.key,
             reports,
             storing: AtomicBool::new(false),
         };

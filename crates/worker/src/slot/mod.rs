@@ -16,6 +16,7 @@ use crate::conclude::Conclusion;
 use crate::disposition::{End, Standing};
 use crate::gate::Gate;
 use crate::job::Worker;
+use crate::memo::Key;
 use crate::reports::{Reporter, Turn};
 use crate::stop::{Phase, Stop};
 use crate::telemetry;
@@ -98,8 +99,20 @@ impl Slot {
         let standing = standing(&delivery, message, &self.terms);
         let reports = self.reporter(turn);
         let _in_hand = self.worker.metrics.take(standing.stage, delivery.redelivered());
-        let end = self.attend(&delivery, message, &reports, taken).await;
-        self.conclusion(&standing, Some(message)).conclude(delivery, Some(&reports), end).await;
+        let key = Key::new(message.id, delivery.body());
+        let conclusion = Conclusion { key: Some(key), ..self.conclusion(&standing, Some(message)) };
+        // Held until it is settled: a copy in another slot waits for how it ends.
+        let alone = match self.alone(&delivery, key, &reports).await {
+            Ok(alone) => alone,
+            Err(interruption) => {
+                return conclusion.conclude(delivery, Some(&reports), interruption.into()).await;
+            }
+        };
+        if let Some(ended) = self.ended_before(&delivery, &key) {
+            return conclusion.repeat(delivery, Some(&reports), ended).await;
+        }
+        let end = self.attend(&delivery, message, &reports, taken, &alone).await;
+        conclusion.conclude(delivery, Some(&reports), end).await;
     }
 
     /// A message that is no job: a dead letter, and a report if it still says whose.
@@ -118,7 +131,7 @@ impl Slot {
     }
 
     fn conclusion<'a>(&'a self, standing: &'a Standing, job: Option<&'a JobMessage>) -> Conclusion<'a> {
-        Conclusion { stop: &self.stop, standing, worker: &self.worker, job }
+        Conclusion { stop: &self.stop, standing, worker: &self.worker, job, key: None }
     }
 
     fn reporter(&self, turn: Turn) -> Reporter {

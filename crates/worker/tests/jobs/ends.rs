@@ -18,7 +18,7 @@ async fn fragile() -> Stage {
 }
 
 /// A copy whose grants lead through a proxy.
-fn copy_through(stage: &Stage, proxy: &FaultProxy) -> JobMessage {
+pub(crate) fn copy_through(stage: &Stage, proxy: &FaultProxy) -> JobMessage {
     stage.storage.put(&stage.container, "in", b"some bytes");
     let mut job = stage.job("copy", "in", "out");
     job.input.url = GrantUrl::new(proxy.url(job.input.url.expose_url()));
@@ -34,7 +34,7 @@ fn dead(reports: &[Report]) -> &Dead {
 }
 
 #[track_caller]
-fn wait_for_depth(stage: &Stage, queue: &str, depth: u64) {
+pub(crate) fn wait_for_depth(stage: &Stage, queue: &str, depth: u64) {
     wait_for(&format!("{depth} messages in {queue}"), PATIENCE, || match stage.vhost.queue_depth(queue) {
         Some(found) if found == depth => Ok(()),
         _ => Err(stage.vhost.queue_depths()),

@@ -1,6 +1,7 @@
 //! The built worker between a real RabbitMQ and a real Azurite: whole jobs, their ends, and its own.
 #![allow(clippy::unwrap_used, reason = "a set-up that fails is a test that fails")]
 
+mod copies;
 mod ends;
 mod stage;
 

@@ -96,19 +96,24 @@ impl Stage {
     }
 
     pub(crate) async fn submit_bytes(&self, message_id: &str, bytes: &[u8]) {
-        self.publish(message_id, bytes, None).await;
+        self.submit_for(message_id, bytes, None).await;
     }
 
     /// The broker takes it off its queue at once.
     pub(crate) async fn submit_expiring(&self, message_id: &str, bytes: &[u8]) {
-        self.publish(message_id, bytes, Some(Duration::from_millis(1))).await;
+        self.submit_for(message_id, bytes, Some(Duration::from_millis(1))).await;
     }
 
-    async fn publish(&self, message_id: &str, bytes: &[u8], expiration: Option<Duration>) {
+    async fn submit_for(&self, message_id: &str, bytes: &[u8], expiration: Option<Duration>) {
         let mut message = Outgoing::new(names::JOBS, names::JOBS_KEY, message_id, bytes);
         message.type_ = Some(amqp::JOB_TYPE.to_owned());
         message.content_type = Some(amqp::CONTENT_TYPE.to_owned());
         message.expiration = expiration;
+        self.publish(message).await;
+    }
+
+    /// Puts anything on the broker.
+    pub(crate) async fn publish(&self, message: Outgoing) {
         self.producer.publisher().publish(message).await.await.unwrap();
     }
 
