@@ -195,6 +195,8 @@ impl JobRecord {
             duration_seconds: success.media.as_ref().and_then(|media| media.duration_seconds),
             verified: None,
         });
+        // What storage said before this success was not about it.
+        self.looked_at = None;
     }
 
     pub(crate) fn become_done(&mut self, time: Timestamp) {

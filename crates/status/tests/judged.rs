@@ -126,3 +126,19 @@ fn what_was_stored_by_a_worker_that_died_is_a_success_though_its_grants_died_too
     job.judge(&Sight::Blob(own()), at(10));
     assert_eq!((job.state, job.output.expect("an output").verified), (State::Succeeded, Some(true)));
 }
+
+#[test]
+fn a_success_that_comes_after_a_look_is_looked_at_too() {
+    let mut job = JobRecord::unseen(id(1));
+    job.apply(&submitted(0));
+    job.apply(&report(1, "w1", (1, 0), accepted()));
+    job.apply(&report(2, "w1", (1, 0), started()));
+    job.apply(&report(9, "w2", (1, 0), dead(Reason::WorkerLost)));
+    job.judge(&Sight::Absent, at(10));
+    assert_eq!((job.state, job.to_verify()), (State::Dead, None));
+    // The worker that was called lost had gone on.
+    job.apply(&report(11, "w1", (1, 0), succeeded(Stored::Created)));
+    assert!(job.to_verify().is_some(), "{job:?}");
+    job.judge(&Sight::Absent, at(12));
+    assert_eq!((job.state, job.reason), (State::Failed, Some(Reason::OutputMismatch)));
+}
