@@ -11,6 +11,7 @@ use valet_protocol::{Reason, Report, ReportData, Submitted, Success};
 use crate::attempt::{self, Outcome};
 use crate::record::{End, JobRecord, StoredOutput};
 use crate::state::State;
+use crate::verdict::is_named;
 
 /// The most ends kept of one job.
 const ENDS_MAX: usize = 16;
@@ -75,6 +76,10 @@ impl JobRecord {
         self.preset = Some(format!("{}@{}", submitted.preset, submitted.version));
         self.input_blob = Some(submitted.input.to_string());
         self.output_blob = Some(submitted.output.to_string());
+        if self.output.as_ref().is_some_and(|output| !is_named(&output.blob, submitted.output.as_str())) {
+            // What was looked at before this came was the worker's word.
+            self.looked_at = None;
+        }
         let text = |(name, value): (&_, &_)| (ToString::to_string(name), ToString::to_string(value));
         self.tags = submitted.tags.iter().map(text).collect();
         self.priority = Some(submitted.priority);

@@ -49,7 +49,8 @@ impl JobRecord {
     pub fn to_verify(&self) -> Option<ToVerify> {
         let blob = match (self.state, &self.output, self.reason) {
             _ if self.looked_at.is_some() => return None,
-            (State::Succeeded, Some(output), _) => &output.blob,
+            // What was submitted: a worker's word does not choose what it is compared with.
+            (State::Succeeded, Some(output), _) => self.output_blob.as_ref().unwrap_or(&output.blob),
             (State::Failed, None, Some(Reason::OutputExists)) => self.output_blob.as_ref()?,
             (State::Expired | State::Dead | State::Cancelled, None, _) if self.was_begun() => {
                 self.output_blob.as_ref()?
@@ -78,18 +79,20 @@ impl JobRecord {
         };
         let id = self.id.to_string();
         match &mut self.output {
-            Some(output) => match problem(&id, output, facts) {
-                Some(problem) => {
-                    output.verified = Some(false);
-                    self.state = State::Failed;
-                    let reason = Reason::OutputMismatch;
-                    self.set_reason(Some(reason), &problem, Some(reason.advice()));
+            Some(output) => {
+                match misnamed(output, self.output_blob.as_deref()).or_else(|| problem(&id, output, facts)) {
+                    Some(problem) => {
+                        output.verified = Some(false);
+                        self.state = State::Failed;
+                        let reason = Reason::OutputMismatch;
+                        self.set_reason(Some(reason), &problem, Some(reason.advice()));
+                    }
+                    None => {
+                        adopt(output, facts);
+                        output.verified = Some(true);
+                    }
                 }
-                None => {
-                    adopt(output, facts);
-                    output.verified = Some(true);
-                }
-            },
+            }
             None => self.find_own(&id, facts),
         }
     }
@@ -130,6 +133,24 @@ fn adopt(output: &mut StoredOutput, facts: Option<&StoredFacts>) {
     }
     output.sha256 = facts.sha256.clone();
     output.md5 = facts.md5.clone().or(output.md5.take());
+}
+
+/// Whether the worker says that it stored another blob than the submitted one.
+fn misnamed(output: &StoredOutput, submitted: Option<&str>) -> Option<String> {
+    let other = submitted.filter(|submitted| !is_named(&output.blob, submitted))?;
+    Some(format!("{} was reported as stored, and the job is to store {other}", output.blob))
+}
+
+/// Whether both name one blob: workers escape what could reorder a line.
+pub(crate) fn is_named(told: &str, submitted: &str) -> bool {
+    let mut rest = told;
+    let is_next = |c: char| {
+        let next =
+            rest.strip_prefix(c).or_else(|| rest.strip_prefix(c.escape_unicode().to_string().as_str()));
+        rest = next.unwrap_or_default();
+        next.is_some()
+    };
+    submitted.chars().all(is_next) && rest.is_empty()
 }
 
 /// What is wrong with the stored blob; nothing if it is the reported output.

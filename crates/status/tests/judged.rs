@@ -1,6 +1,6 @@
 //! What storage says of outputs, against what was reported.
 
-use valet_protocol::{Reason, Stored};
+use valet_protocol::{Reason, ReportData, Stored};
 use valet_status::{JobRecord, Sight, State, StoredFacts};
 
 use crate::common::*;
@@ -141,4 +141,44 @@ fn a_success_that_comes_after_a_look_is_looked_at_too() {
     assert!(job.to_verify().is_some(), "{job:?}");
     job.judge(&Sight::Absent, at(12));
     assert_eq!((job.state, job.reason), (State::Failed, Some(Reason::OutputMismatch)));
+}
+
+#[test]
+fn what_is_compared_is_what_was_submitted_whatever_the_worker_names() {
+    // Its own earlier output, perhaps, which is there and says that it is this job's.
+    let told = || succeeded_as(Stored::Created, "acct/out/other.mp4");
+    let mut job = JobRecord::unseen(id(1));
+    job.apply(&submitted(0));
+    job.apply(&report(2, "w1", (1, 0), told()));
+    assert_eq!(job.to_verify().map(|it| it.blob).as_deref(), Some("acct/out/clip.mp4"));
+    job.judge(&Sight::Blob(own()), at(9));
+    assert_eq!((job.state, job.reason), (State::Failed, Some(Reason::OutputMismatch)));
+    assert!(
+        job.detail.as_deref().is_some_and(|detail| detail.contains("acct/out/other.mp4")),
+        "{:?}",
+        job.detail
+    );
+
+    // The worker was faster than the news of the submission.
+    let mut late = JobRecord::unseen(id(1));
+    late.apply(&report(2, "w1", (1, 0), told()));
+    late.judge(&Sight::Blob(own()), at(9));
+    assert_eq!(late.state, State::Succeeded, "nobody has said what it was to store");
+    late.apply(&submitted(0));
+    assert_eq!(late.to_verify().map(|it| it.blob).as_deref(), Some("acct/out/clip.mp4"));
+    late.judge(&Sight::Blob(own()), at(10));
+    assert_eq!(late.state, State::Failed);
+}
+
+#[test]
+fn a_name_that_a_worker_escapes_is_the_submitted_one() {
+    let mut submission = submitted(0);
+    let ReportData::Submitted(data) = &mut submission.data else { unreachable!("it is a submission") };
+    data.output = "acct/out/clip\u{202e}.mp4".into();
+    let mut job = JobRecord::unseen(id(1));
+    job.apply(&submission);
+    job.apply(&report(2, "w1", (1, 0), succeeded_as(Stored::Created, "acct/out/clip\\u{202e}.mp4")));
+    assert_eq!(job.to_verify().map(|it| it.blob).as_deref(), Some("acct/out/clip\u{202e}.mp4"));
+    job.judge(&Sight::Blob(own()), at(9));
+    assert_eq!((job.state, job.detail), (State::Succeeded, None));
 }

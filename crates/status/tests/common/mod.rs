@@ -68,10 +68,15 @@ pub(crate) fn progress(sequence: u32) -> ReportData {
 }
 
 pub(crate) fn succeeded(stored: Stored) -> ReportData {
+    succeeded_as(stored, "acct/out/clip.mp4")
+}
+
+/// A success whose worker says that it stored this blob.
+pub(crate) fn succeeded_as(stored: Stored, output: &str) -> ReportData {
     let is_known = stored != Stored::Found;
     ReportData::Succeeded(Box::new(Success {
         stored,
-        output: "acct/out/clip.mp4".into(),
+        output: output.into(),
         content_type: "video/mp4".into(),
         input_bytes: 10,
         output_bytes: is_known.then_some(5),
