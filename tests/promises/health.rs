@@ -98,7 +98,11 @@ fn metrics_count_jobs_and_tell_nothing_of_them() {
     stage.wait(0, &job);
     let missing = stage.submit(&format!("{}/absent", stage.input), &stage.target("none"), &tags);
     stage.wait(1, &missing);
-    let metrics = watched.metrics();
+    // What was told is counted and let go of a moment later.
+    let metrics = wait_for("both jobs to be done with", COMMAND_TIMEOUT, || {
+        let metrics = watched.metrics();
+        if metrics.contains("valet_worker_jobs_in_hand 0") { Ok(metrics) } else { Err(metrics) }
+    });
     let expected = [
         r#"valet_worker_attempts_ended_total{lane="default",preset="copy",outcome="succeeded",reason="none"} 1"#,
         r#"valet_worker_attempts_ended_total{lane="default",preset="copy",outcome="failed",reason="input-missing"} 1"#,

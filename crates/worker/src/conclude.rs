@@ -40,6 +40,16 @@ impl From<Interruption> for End {
     }
 }
 
+impl Interruption {
+    /// How a turn counts whose end could not be told.
+    fn unsaid(&self) -> Decision {
+        match self {
+            Self::Ending => Decision::silent(Case::WorkerEnding, String::new()),
+            Self::Lost(loss) => Decision::silent(Case::LeaseLost, loss.cause.clone()),
+        }
+    }
+}
+
 /// Does `work` as long as the job is ours and the worker lives; then drops it.
 ///
 /// # Errors
@@ -105,8 +115,11 @@ impl Conclusion<'_> {
     pub async fn conclude(&self, delivery: impl Settle, reports: Option<&Reporter>, end: End) {
         let decision = decide(end, self.standing);
         log(&decision);
-        self.worker.note_end(self.job, &decision);
-        self.carry_out(delivery, reports, Remembered { attempt: self.standing.attempt, decision }).await;
+        if let Some(job) = self.job {
+            self.worker.outages.note(job, &decision);
+        }
+        let ended = Remembered { attempt: self.standing.attempt, decision, told: false };
+        self.carry_out(delivery, reports, ended).await;
     }
 
     /// Tells the end that the very same message had, and does what was left of it.
@@ -117,7 +130,6 @@ impl Conclusion<'_> {
             reason,
             "this worker has ended the very same message: not done again"
         );
-        self.worker.note_end(self.job, &ended.decision);
         self.carry_out(delivery, reports, ended).await;
     }
 
@@ -131,11 +143,17 @@ impl Conclusion<'_> {
             _ => Ok(()),
         };
         if let Err(interruption) = told {
+            // Whoever tells it counts it: the next hand-over, of this worker or another.
+            self.worker.note_end(self.job, &interruption.unsaid());
             return let_go(delivery, interruption).await;
+        }
+        self.worker.note_end(self.job, &ended.decision);
+        if !ended.told {
+            self.worker.metrics.count(&ended.decision);
         }
         let disposition = ended.decision.disposition.clone();
         // What is told stays so, whatever becomes of the answer to the broker.
-        self.remember(ended);
+        self.remember(Remembered { told: true, ..ended });
         if settle(delivery, disposition).instrument(phase("settle")).await
             && let Some(key) = &self.key
         {

@@ -176,7 +176,7 @@ impl Worker {
         };
         // Before anybody can take the job from us: the next delivery of it to this process is told the same.
         let decision = Decision::stored(Box::new(success.clone()));
-        self.memo.keep(attempt.key, Remembered { attempt: attempt.number, decision });
+        self.memo.keep(attempt.key, Remembered { attempt: attempt.number, decision, told: false });
         Ok(success)
     }
 

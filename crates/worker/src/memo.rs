@@ -39,6 +39,8 @@ pub struct Remembered {
     /// What was decided. Its disposition is what a copy of the message has left to do: once a dead letter is in its
     /// place, nothing.
     pub decision: Decision,
+    /// Whether it was told, and thereby counted.
+    pub told: bool,
 }
 
 /// The latest ends in this process, and the messages that it has in hand.
@@ -126,7 +128,7 @@ mod tests {
     }
 
     fn success(attempt: u32) -> Remembered {
-        Remembered { attempt, decision: Decision::stored(Box::new(sample::success())) }
+        Remembered { attempt, decision: Decision::stored(Box::new(sample::success())), told: false }
     }
 
     #[test]
@@ -144,7 +146,7 @@ mod tests {
         let memo = Memo::default();
         let standing = Standing::of_no_job(1, &Terms::default());
         let decision = decide(End::Failed(Cause::InputEmpty), &standing);
-        memo.keep(key(b"one"), Remembered { attempt: 1, decision });
+        memo.keep(key(b"one"), Remembered { attempt: 1, decision, told: true });
         let left = |memo: &Memo| memo.recall(&key(b"one")).map(|ended| ended.decision.disposition);
         assert!(matches!(left(&memo), Some(Disposition::DeadLetter { .. })), "{memo:?}");
         memo.settle(&key(b"one"));

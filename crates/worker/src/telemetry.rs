@@ -58,14 +58,10 @@ pub fn go_on(job: &Span, delivery: &Delivery) {
 }
 
 impl Worker {
-    /// Notes how a turn at a job ended, or at a message that was no job: in metrics, traces, and what is known of
-    /// storage.
+    /// Notes how a turn at a job ended, or at a message that was no job: in metrics and traces.
     pub fn note_end(&self, job: Option<&JobMessage>, decision: &Decision) {
         self.metrics.end(job, decision);
         note_end(&Span::current(), decision);
-        if let Some(job) = job {
-            self.outages.note(job, decision);
-        }
     }
 }
 

@@ -68,6 +68,12 @@ impl Decision {
         told(Case::Stored, Disposition::Ack, ReportData::Succeeded(success), String::new())
     }
 
+    /// Of an end that somebody else will tell.
+    #[must_use]
+    pub fn silent(case: Case, detail: String) -> Self {
+        Self { case, disposition: Disposition::HandBack, report: None, detail }
+    }
+
     /// Whether no copy of the same message has anything left to do. A retry is another try, which may end in any
     /// other way; a job that was handed back or taken back was not ended here at all.
     #[must_use]
@@ -88,17 +94,13 @@ pub fn decide(end: End, standing: &Standing) -> Decision {
         End::Failed(cause) => decide_failure(&cause, standing),
         // One more would be the one after which the broker gives it up; the next stage counts anew.
         End::HandedBack if !standing.may_hand_back => decide_failure(&Cause::HandedBackTooOften, standing),
-        End::HandedBack => silent(Case::WorkerEnding, String::new()),
-        End::TakenBack(loss) => silent(Case::LeaseLost, loss.cause),
+        End::HandedBack => Decision::silent(Case::WorkerEnding, String::new()),
+        End::TakenBack(loss) => Decision::silent(Case::LeaseLost, loss.cause),
     }
 }
 
 fn told(case: Case, disposition: Disposition, report: ReportData, detail: String) -> Decision {
     Decision { case, disposition, report: Some(report), detail }
-}
-
-fn silent(case: Case, detail: String) -> Decision {
-    Decision { case, disposition: Disposition::HandBack, report: None, detail }
 }
 
 fn decide_failure(cause: &Cause, standing: &Standing) -> Decision {
@@ -114,7 +116,7 @@ fn decide_failure(cause: &Cause, standing: &Standing) -> Decision {
             (Disposition::Expired { reason, detail: detail.clone(), attempt: standing.attempt }, report)
         }
         // A cause is never an end without one.
-        Verdict::Ack | Verdict::HandBack | Verdict::Silence => return silent(case, detail),
+        Verdict::Ack | Verdict::HandBack | Verdict::Silence => return Decision::silent(case, detail),
         Verdict::DeadLetter { reason: letter } => {
             // The last attempt's own reason goes into the detail: the dead letter must tell what to mend.
             let words = if letter == reason { detail.clone() } else { format!("{reason}: {detail}") };

@@ -15,7 +15,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use valet_broker::LinkState;
-use valet_protocol::{JobMessage, Reason, ReportData, Stored, Success, Timings};
+use valet_protocol::{JobMessage, Reason, ReportData, Stored, Timings};
 
 use crate::disposition::{Class, Decision};
 use crate::gate;
@@ -110,13 +110,12 @@ impl Metrics {
         let preset = job.map_or(OTHER, |job| known_preset(&job.preset.name)).to_owned();
         let reason = decision.case.reason().map_or("none", Reason::code).to_owned();
         self.0.ended.get_or_create(&Ended { lane, preset, outcome: outcome(decision), reason }).inc();
-        if let Some(ReportData::Succeeded(success)) = &decision.report {
-            self.count(success);
-        }
     }
 
-    fn count(&self, success: &Success) {
-        // What was found in place was not made in this turn.
+    /// What a success cost. Once for each: a turn that only tells it again costs nothing.
+    pub fn count(&self, decision: &Decision) {
+        let Some(ReportData::Succeeded(success)) = &decision.report else { return };
+        // What was found in place was not made by this worker's turn.
         if success.stored == Stored::Found {
             return;
         }
@@ -211,8 +210,6 @@ fn seconds(milliseconds: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use valet_broker::Disposition;
-
     use crate::disposition::Case;
 
     fn glance<'a>(reasons: &'a [gate::Reason], state: &'a LinkState) -> Glance<'a> {
@@ -224,8 +221,7 @@ mod tests {
         let metrics = Metrics::new("L1".to_owned(), "ffmpeg 5".to_owned());
         let mut job = crate::sample::job(jiff::Timestamp::now());
         job.preset.name = "attacker\"} 1".to_owned();
-        let silent =
-            |case| Decision { case, disposition: Disposition::HandBack, report: None, detail: String::new() };
+        let silent = |case| Decision::silent(case, String::new());
         metrics.end(Some(&job), &silent(Case::WorkerEnding));
         job.preset.name = "copy".to_owned();
         metrics.end(Some(&job), &silent(Case::LeaseLost));

@@ -3,7 +3,8 @@
 use valet_broker::Outgoing;
 use valet_broker::topology::names;
 use valet_protocol::{JobMessage, Reason, Report, ReportData, ReportKind, amqp};
-use valet_testkit::{Fault, FaultProxy, Gate, Process, wait_for};
+use valet_testkit::port::Port;
+use valet_testkit::{Fault, FaultProxy, Gate, Process, http, wait_for};
 
 use crate::ends::{copy_through, wait_for_depth};
 use crate::stage::{PATIENCE, Stage};
@@ -53,6 +54,35 @@ async fn a_copy_of_a_message_that_failed_fails_alike_and_leaves_no_second_letter
     wait_for_depth(&stage, "jobs.r0", 0);
     wait_for_depth(&stage, "dead", 1);
     assert_eq!(stage.storage.get(&stage.container, "out"), b"a stranger's");
+}
+
+/// Else the bytes and seconds of one job would count for each of its copies.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_success_cost_is_counted_once_however_often_it_is_told() {
+    let mut stage = Stage::set().await;
+    let port = Port::reserve();
+    let address = format!("127.0.0.1:{}", port.number());
+    let worker = stage.worker(&[("VALET_WORKER_LISTEN", &address)]);
+    stage.storage.put(&stage.container, "in", b"some bytes");
+    let job = stage.job("copy", "in", "out");
+    for _ in 0..2 {
+        stage.submit(&job).await;
+        let reports = stage.reports(job.id, &worker).await;
+        assert_eq!(reports.last().map(Report::kind), Some(ReportKind::Succeeded));
+    }
+    // Counted once they are told, and done with some moments later.
+    let metrics = wait_for("both to be counted", PATIENCE, || {
+        let text = http::send("GET", &format!("http://{address}/metrics"), &[], ()).unwrap().text();
+        let both = text.contains(r#"outcome="succeeded",reason="none"} 2"#);
+        if both && text.contains("valet_worker_jobs_in_hand 0") { Ok(text) } else { Err(text) }
+    });
+    for line in [
+        "valet_worker_input_bytes_total 10",
+        "valet_worker_output_bytes_total 10",
+        r#"valet_worker_phase_seconds_count{phase="total"} 1"#,
+    ] {
+        assert!(metrics.lines().any(|told| told == line), "{line} is not in\n{metrics}");
+    }
 }
 
 /// A person moved the dead letter back to the jobs, headers and all, after mending what it says.
