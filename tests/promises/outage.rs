@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use valet_testkit::{Broker, Fault, FaultProxy, Storage, media, wait_for};
+use valet_testkit::{Broker, Exchange, Fault, FaultProxy, Gate, Storage, media, wait_for};
 
 use crate::stage::{COMMAND_TIMEOUT, Stage};
 
@@ -68,6 +68,55 @@ fn storage_that_stays_away_means_a_retry_and_not_a_failure() {
     let end = stage.wait(0, &id);
     assert_eq!(end["state"], "succeeded", "{end:#}");
     assert!(end["attempt"].as_u64().is_some_and(|attempt| attempt > 1), "{end:#}");
+}
+
+/// Some reads of the input succeed, the next one hangs; in the second attempt none does. Returns where those reads
+/// began that succeeded in the first, in bytes.
+fn expect_a_retry_when_storage_hangs_after(reads: u32) -> Vec<u64> {
+    let storage = Storage::shared();
+    let proxy = FaultProxy::start(storage.address());
+    let stage = Stage::declared(Broker::shared(), storage, &["--retry-1", "2s", "--retry-2", "2s"]);
+    let stage = stage.through(&proxy.url(&storage.endpoint()));
+    let _worker = stage.start(stage.worker_program().env("VALET_WORKER_STALL_SECONDS", "5"));
+    let film = std::fs::read(media::long_clip(600)).expect("the clip is readable");
+    let input = stage.put("input", film);
+    let gate = Gate::default();
+    for _ in 0..reads {
+        proxy.next_method("GET", Fault::Latency(Duration::ZERO));
+    }
+    proxy.next_method("GET", Fault::Hold(gate.clone()));
+    let id = stage.submit(&input, &stage.target("output"), &["--preset", "remux-mp4"]);
+    gate.wait_for_request();
+    let starts = proxy.exchanges().iter().filter_map(start_of_range).collect();
+    let told = wait_for("the end of the attempt", COMMAND_TIMEOUT, || {
+        let reports = stage.reports(&id);
+        let end = reports.iter().find(|report| ["retrying", "failed"].contains(&kind(report))).cloned();
+        end.ok_or_else(|| format!("{reports:?}"))
+    });
+    gate.open();
+    let (reason, detail) = (&told["data"]["reason"], told["data"]["detail"].as_str().unwrap_or_default());
+    assert_eq!((kind(&told), reason), ("retrying", &"storage-unavailable".into()), "{told:#}");
+    assert!(detail.contains("no byte came for"), "{told:#}");
+    let end = stage.wait(0, &id);
+    assert_eq!((&end["state"], &end["attempt"]), (&"succeeded".into(), &2.into()), "{end:#}");
+    starts
+}
+
+fn start_of_range(exchange: &Exchange) -> Option<u64> {
+    exchange.header("range")?.strip_prefix("bytes=")?.split('-').next()?.parse().ok()
+}
+
+#[test]
+fn storage_that_hangs_under_the_look_at_the_input_means_a_retry_and_not_a_failure() {
+    assert_eq!(expect_a_retry_when_storage_hangs_after(0), [0_u64; 0], "it was the first");
+}
+
+#[test]
+fn storage_that_hangs_under_a_codec_means_a_retry_and_not_a_failure() {
+    let starts = expect_a_retry_when_storage_hangs_after(5);
+    // A look reads the first megabyte and the index, which is at the end.
+    let is_of_codec = |start: &u64| (3 << 20..20 << 20).contains(start);
+    assert!(starts.iter().any(is_of_codec), "the look was not over: {starts:?}");
 }
 
 #[test]

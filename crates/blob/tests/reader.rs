@@ -5,12 +5,12 @@
 
 mod common;
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use common::{client, noise, open_at, origin::Origin, read_url};
-use futures::future::join_all;
-use valet_blob::{Cursor, Reader, ReaderOptions, StorageError, StorageErrorKind};
+use futures::{FutureExt as _, future::join_all};
+use valet_blob::{Cursor, Operation, Reader, ReaderOptions, StorageError, StorageErrorKind};
 use valet_testkit::{Fault, FaultProxy, Storage};
 
 const KIB: u64 = 1 << 10;
@@ -270,9 +270,30 @@ async fn a_failure_stands_only_for_whom_it_met() {
 }
 
 #[tokio::test]
+async fn a_reader_is_late_as_long_as_somebody_waits_for_bytes_and_no_longer() {
+    let (reader, origin) = reader_of(&noise(200_000), ReaderOptions::default()).await;
+    let late = || reader.late(Duration::ZERO);
+    origin.let_flow(0);
+    let mut cursor = reader.cursor(0, u64::MAX);
+    assert!(late().is_none(), "nobody has asked");
+    let waiting = tokio::spawn(async move { (cursor.next().await.unwrap().unwrap().len(), cursor) });
+    origin.wait_for_asked(1).await;
+    let error = late().unwrap();
+    assert_eq!((&error.kind, error.operation), (&StorageErrorKind::Timeout, Operation::Fetch), "{error}");
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.starts_with("no byte came for "), "{cause}");
+    assert!(reader.late(Duration::from_secs(3_600)).is_none(), "not for an hour");
+    origin.let_flow(65_536);
+    let (read, mut cursor) = waiting.await.unwrap();
+    assert!(read > 0 && late().is_none(), "more is on its way, and nobody waits for it");
+    let given_up = cursor.next().now_or_never();
+    assert!(given_up.is_none() && late().is_none(), "whoever gives up waits no more");
+}
+
+#[tokio::test]
 async fn no_read_outlives_the_deadline() {
     let origin = Origin::start(noise(1_000)).await;
-    let deadline = Some(jiff::Timestamp::now() + std::time::Duration::from_millis(300));
+    let deadline = Some(jiff::Timestamp::now() + Duration::from_millis(300));
     let reader = reader_at(origin.url.clone(), ReaderOptions { deadline, ..ReaderOptions::default() }).await;
     origin.let_flow(10);
     let error = rest(reader.cursor(0, u64::MAX)).await.unwrap_err();

@@ -136,7 +136,8 @@ impl Workshop<'_> {
 
     async fn ask(&self, door: &Door, arguments: &[String]) -> Result<Finished, CodecError> {
         let memory_bytes_max = self.limits.memory_bytes_max.min(valet_preset::PROBE_MEMORY_BYTES);
-        let limits = Limits { wall: PROBE_WALL, stall: PROBE_WALL, memory_bytes_max, ..self.limits.clone() };
+        let (wall, stall) = (PROBE_WALL.min(self.limits.wall), PROBE_WALL.min(self.limits.stall));
+        let limits = Limits { wall, stall, memory_bytes_max, ..self.limits.clone() };
         let run = Run {
             program: Program::Ffprobe,
             arguments,

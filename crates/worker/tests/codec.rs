@@ -6,10 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
+use valet_blob::http::{Client, Egress};
+use valet_blob::{Reader, ReaderOptions, StorageErrorKind};
+use valet_grant::{GrantPolicy, GrantUrl, ReadGrant};
 use valet_jail::{Jailer, Level, Output, Root};
 use valet_preset::INPUT_URL;
-use valet_testkit::{process::find_program, wait_for, workspace};
+use valet_testkit::process::find_program;
+use valet_testkit::{Fault, FaultProxy, Gate, Sas, Storage, media, wait_for, workspace};
 use valet_worker::codec::{
     Breach, Codec, CodecError, Finished, Limits, Program, Progress, Run, SAID_BYTES_MAX,
 };
@@ -57,6 +62,21 @@ impl Bench {
         let (file, bytes) = (Arc::new(std::fs::File::open(path).unwrap()), input.len() as u64);
         let input = Door::new(Source::File { file, bytes }, DoorLimits::default());
         Self { directory, codec, limits, input }
+    }
+
+    /// Whose input is a clip of six seconds in storage, behind a proxy.
+    async fn at_storage() -> (Self, FaultProxy) {
+        let storage = Storage::shared();
+        let container = storage.container();
+        storage.put(&container, "clip.mp4", media::bytes("clip.mp4"));
+        let proxy = FaultProxy::start(storage.address());
+        let url = proxy.url(&storage.sas_url(&Sas::read(&container, "clip.mp4")));
+        let policy = GrantPolicy::loopback();
+        let grant = ReadGrant::parse(GrantUrl::new(url), &policy, Timestamp::now()).unwrap();
+        let client = Client::new(Egress::new(policy.hosts)).unwrap();
+        let input = valet_blob::Input::open(&client, &grant, None).await.unwrap();
+        let source = Source::Blob(Reader::new(input, ReaderOptions::default()));
+        (Self { input: Door::new(source, DoorLimits::default()), ..Self::new() }, proxy)
     }
 
     /// Runs ffmpeg; `OUTPUT` in `line` is its output file.
@@ -168,6 +188,33 @@ async fn a_codec_that_works_quietly_is_not_ended() {
     let line = "-v error -re -f lavfi -i testsrc=duration=3 -c:v rawvideo -flush_packets 1 -f nut OUTPUT";
     bench.limits.output_bytes_max = 1_000 * MIB;
     bench.encode(line).await.0.unwrap();
+}
+
+/// The codec has all of its input, and goes on without a sign: whatever storage does, this is its own fault.
+#[tokio::test]
+async fn a_codec_that_has_what_it_asked_storage_for_and_stands_still_is_ended_for_itself() {
+    let (mut bench, _proxy) = Bench::at_storage().await;
+    bench.limits.stall = Duration::from_secs(2);
+    assert_eq!(bench.breach(&format!("-v error -re -i {INPUT_URL} -f null -")).await, Breach::Stall);
+    bench.limits.wall = Duration::from_secs(2);
+    assert_eq!(bench.breach(&format!("-v error -re -i {INPUT_URL} -f null -")).await, Breach::Wall);
+}
+
+#[tokio::test]
+async fn a_codec_whose_input_hangs_in_storage_is_ended_for_storage() {
+    for limit in [Breach::Stall, Breach::Wall] {
+        let (mut bench, proxy) = Bench::at_storage().await;
+        match limit {
+            Breach::Stall => bench.limits.stall = Duration::from_secs(2),
+            _ => bench.limits.wall = Duration::from_secs(2),
+        }
+        let gate = Gate::default();
+        proxy.next_method("GET", Fault::Hold(gate.clone()));
+        let (result, ..) = bench.encode(&format!("-v error -i {INPUT_URL} -f null -")).await;
+        gate.open();
+        let Err(CodecError::Storage(error)) = result else { panic!("{limit:?}: {result:?}") };
+        assert_eq!(error.kind, StorageErrorKind::Timeout, "{limit:?}: {error}");
+    }
 }
 
 #[tokio::test]

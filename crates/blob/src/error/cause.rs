@@ -1,6 +1,6 @@
 //! The chain behind an error, flattened to text when it happens, so that no `reqwest::Error` with its URL lives on.
 
-use std::{error::Error, fmt, io};
+use std::{error::Error, fmt, io, time::Duration};
 
 use crate::http::Refusal;
 
@@ -52,6 +52,18 @@ impl fmt::Display for BodyRead {
 }
 
 impl Error for BodyRead {}
+
+/// No byte came for this long.
+#[derive(Debug)]
+pub(super) struct Silence(pub(super) Duration);
+
+impl fmt::Display for Silence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no byte came for {} s", self.0.as_secs())
+    }
+}
+
+impl Error for Silence {}
 
 /// Whether our own file stopped a request.
 pub(super) fn body_read(error: &reqwest::Error) -> Option<&io::Error> {

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use valet_grant::{BlobPath, ReadGrant, Right, Rights, Validity, WriteGrant};
 
 use super::{
-    Behind, Cause, Operation, StorageError, StorageErrorKind, answer::Answer, cause, table, table::Meaning,
+    Behind, Cause, Operation, StorageError, StorageErrorKind, answer::Answer, cause, cause::Silence, table,
+    table::Meaning,
 };
 use crate::{PUT_BYTES_MAX, http::Refusal};
 
@@ -130,6 +131,11 @@ impl Subject {
     /// A request whose answer, or whose next bytes, did not come in time.
     pub(crate) fn stalled(&self) -> Failure {
         Failure { unresolved: true, ..self.error(StorageErrorKind::Timeout).into() }
+    }
+
+    /// Bytes that did not come for so long that whoever wants them waits no longer.
+    pub(crate) fn silent_for(&self, waited: Duration) -> StorageError {
+        self.caused(StorageErrorKind::Timeout, Cause::new(&Silence(waited)))
     }
 
     /// A body that ended before its last byte.

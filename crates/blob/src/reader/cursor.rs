@@ -49,6 +49,7 @@ impl Cursor {
     async fn read(&mut self) -> Result<Bytes, Arc<StorageError>> {
         let block_bytes = self.reader.options().block_bytes;
         self.look_ahead();
+        let _wait = self.reader.wait();
         loop {
             let block = self.position / block_bytes;
             let run_end = self.block_after(self.ahead).max(block + 1);

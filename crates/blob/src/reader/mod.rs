@@ -15,13 +15,17 @@ mod budget;
 mod cache;
 mod cursor;
 mod fill;
+mod waits;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use tokio::{sync::watch, task::JoinSet};
 
-use crate::Input;
+use crate::{Input, StorageError};
 
 pub use cursor::Cursor;
 
@@ -29,6 +33,7 @@ use block::Lease;
 use budget::Budget;
 use cache::{Cache, Run};
 use fill::Traffic;
+use waits::{Wait, Waits};
 
 /// How an input is read at random. The defaults were measured with ffmpeg against storage 15 ms away.
 #[derive(Debug, Clone)]
@@ -81,6 +86,7 @@ struct Shared {
     options: ReaderOptions,
     budget: Arc<Budget>,
     traffic: Arc<Traffic>,
+    waits: Waits,
     state: Mutex<State>,
 }
 
@@ -98,8 +104,8 @@ impl Reader {
         let blocks_max = (options.memory_bytes_max / options.block_bytes).max(1);
         let budget = Budget::new(usize::try_from(blocks_max).unwrap_or(usize::MAX));
         let state = State { cache: Cache::new(Arc::clone(&budget)), fetches: JoinSet::new() };
-        let traffic = Arc::default();
-        Self(Arc::new(Shared { input, options, budget, traffic, state: Mutex::new(state) }))
+        let (traffic, waits) = (Arc::default(), Waits::default());
+        Self(Arc::new(Shared { input, options, budget, traffic, waits, state: Mutex::new(state) }))
     }
 
     /// Length of the blob in bytes.
@@ -120,6 +126,18 @@ impl Reader {
             fetched_bytes: traffic.bytes(),
             memory_bytes_peak: budget.peak() as u64 * options.block_bytes,
         }
+    }
+
+    /// What to tell of a read that is given up now, if a cursor has waited for bytes for `at_least` without a break.
+    /// None when nobody waits as long: whoever reads is slow by itself then, and storage is not to blame.
+    pub fn late(&self, at_least: Duration) -> Option<StorageError> {
+        let waited = self.0.waits.longest(Instant::now()).filter(|waited| *waited >= at_least)?;
+        Some(self.0.input.subject.silent_for(waited))
+    }
+
+    /// A cursor wants bytes until what this returns is dropped.
+    fn wait(&self) -> Wait {
+        self.0.waits.begin(Instant::now())
     }
 
     fn options(&self) -> &ReaderOptions {

@@ -199,7 +199,7 @@ impl Started {
                 _ = look.tick() => {
                     let signs = Signs::look(run, *progress.borrow());
                     if let Err(breach) = watch.check(Instant::now(), signs) {
-                        return End::Breach(breach);
+                        return late(run, breach).map_or(End::Breach(breach), End::Trip);
                     }
                 }
             }
@@ -212,6 +212,11 @@ impl Started {
             (None, Err(cause)) => End::Lost(cause),
         }
     }
+}
+
+/// Why a run broke a limit, if it did because storage let it wait: time that it was not given is not its fault.
+fn late(run: &Run<'_>, breach: Breach) -> Option<Trip> {
+    run.input?.late(run.limits.wait_to_blame(breach)?)
 }
 
 async fn tripped(door: Option<&Door>) -> Trip {

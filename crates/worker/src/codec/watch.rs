@@ -42,6 +42,25 @@ impl Limits {
     }
 }
 
+/// A wait for storage that excuses a run which is met by its wall clock limit in it, or half of the limit if that is
+/// shorter: an answer and some tries take less.
+const WAIT_AT_WALL: Duration = Duration::from_secs(10);
+
+/// No shorter wait excuses a run: one that began with next to no time left meets its limit whatever storage does.
+const WAIT_MIN: Duration = Duration::from_secs(1);
+
+impl Limits {
+    /// How long a run that breaks this limit must have waited for its input, up to now and without a break, so that
+    /// storage is to blame. None for limits that no wait can break.
+    pub(super) fn wait_to_blame(&self, breach: Breach) -> Option<Duration> {
+        match breach {
+            Breach::Wall => Some(WAIT_AT_WALL.min(self.wall / 2).max(WAIT_MIN)),
+            Breach::Stall => Some((self.stall / 2).max(WAIT_MIN)),
+            Breach::Cpu | Breach::Memory | Breach::OutputBytes | Breach::Frames | Breach::ScratchFull => None,
+        }
+    }
+}
+
 /// The limit that a run broke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Breach {
@@ -165,6 +184,23 @@ mod tests {
         assert_eq!(watch.check(at(36), signs), Ok(()), "reports");
         assert_eq!(watch.check(at(45), signs), Ok(()));
         assert_eq!(watch.check(at(46), signs), Err(Breach::Stall));
+    }
+
+    #[test]
+    fn a_wait_excuses_what_time_alone_breaks_and_never_a_short_one() {
+        let second = Duration::from_secs(1);
+        let wait = |wall, stall, breach| {
+            Limits { wall: wall * second, stall: stall * second, ..Limits::sample() }.wait_to_blame(breach)
+        };
+        assert_eq!(wait(3_600, 120, Breach::Wall), Some(10 * second));
+        assert_eq!(wait(8, 120, Breach::Wall), Some(4 * second));
+        assert_eq!(wait(0, 120, Breach::Wall), Some(second), "nothing was left of the time");
+        assert_eq!(wait(3_600, 120, Breach::Stall), Some(60 * second));
+        assert_eq!(wait(3_600, 1, Breach::Stall), Some(second));
+        for breach in [Breach::Cpu, Breach::Memory, Breach::OutputBytes, Breach::Frames, Breach::ScratchFull]
+        {
+            assert_eq!(wait(3_600, 120, breach), None, "{breach:?}");
+        }
     }
 
     #[test]

@@ -116,6 +116,13 @@ impl Door {
         self.0.trip.borrow().clone()
     }
 
+    /// Why to end a codec that has waited here for `at_least`, and still waits for what it asked: storage does not
+    /// give it. None for one that stands still by itself.
+    #[must_use]
+    pub fn late(&self, at_least: Duration) -> Option<Trip> {
+        self.0.source.late(at_least)
+    }
+
     /// What has passed through so far.
     #[must_use]
     pub fn stats(&self) -> DoorStats {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -34,6 +35,15 @@ impl Source {
         match self {
             Self::Blob(reader) => reader.bytes(),
             Self::File { bytes, .. } => *bytes,
+        }
+    }
+
+    /// The trip of a door that is given up now, if its source lets the codec wait, for `at_least` without a break.
+    pub(super) fn late(&self, at_least: Duration) -> Option<Trip> {
+        match self {
+            Self::Blob(reader) => reader.late(at_least).map(|error| Trip::Storage(Arc::new(error))),
+            // A file of ours answers at once, or with an error.
+            Self::File { .. } => None,
         }
     }
 
