@@ -5,3 +5,4 @@ mod fold;
 mod interleaved;
 mod judged;
 mod store;
+mod turns;

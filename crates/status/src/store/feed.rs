@@ -11,7 +11,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use valet_protocol::{JobId, Report, ReportKind};
 
 use super::row::{self, places};
-use super::{Store, failed};
+use super::{Dialect, Store, failed};
 use crate::error::StatusError;
 use crate::record::JobRecord;
 
@@ -150,6 +150,19 @@ pub(super) async fn lock(connection: &mut AnyConnection, log: &str) -> Result<()
     let sql = "INSERT INTO valet_log (name, next_offset, mark, fed_ms, trimmed_ms) VALUES ($1, 0, '', 0, 0) \
                ON CONFLICT (name) DO UPDATE SET name = excluded.name";
     sqlx::query(sql).bind(log).execute(connection).await.map_err(failed("write"))?;
+    Ok(())
+}
+
+/// Takes the turn of every feeder until the end of this transaction: for who changes jobs without a report, and does
+/// not know of which log they are.
+pub(super) async fn lock_all(connection: &mut AnyConnection, dialect: Dialect) -> Result<(), StatusError> {
+    let sql = match dialect {
+        // A write takes the whole database.
+        Dialect::Sqlite => "UPDATE valet_log SET name = name",
+        // In order, so that two who do this at once do not wait for each other.
+        Dialect::Postgres => "SELECT name FROM valet_log ORDER BY name FOR UPDATE",
+    };
+    sqlx::query(sql).execute(connection).await.map_err(failed("write"))?;
     Ok(())
 }
 

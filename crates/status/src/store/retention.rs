@@ -1,7 +1,8 @@
 //! Old jobs leave the store, a few at a time, so that nobody waits long for the writer.
+//! Must never delete a job that is not old any more.
 
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::row::places;
 use super::{Store, failed, feed};
@@ -9,6 +10,14 @@ use crate::error::StatusError;
 
 /// Jobs deleted in one transaction.
 const BATCH: usize = 500;
+
+/// Jobs that have ended. The condition stands twice: what is deleted must be old when it is deleted.
+const ENDED: &str = "DELETE FROM valet_jobs WHERE ended_ms < $1 AND id IN \
+     (SELECT id FROM valet_jobs WHERE ended_ms < $1 LIMIT $2) RETURNING id";
+/// Jobs of which nothing is heard any more.
+const SILENT: &str = "DELETE FROM valet_jobs WHERE heard_ms < $1 AND id IN \
+     (SELECT id FROM valet_jobs WHERE state IN ('unseen', 'queued', 'running', 'retrying', 'reminting') \
+     AND heard_ms < $1 LIMIT $2) RETURNING id";
 
 impl Store {
     /// Deletes jobs that ended before `before`, and jobs of which nothing was heard since; at most `batches` times
@@ -19,21 +28,32 @@ impl Store {
     pub async fn clear_out(&self, before: Timestamp, batches: u32) -> Result<u64, StatusError> {
         let mut deleted = 0;
         for _ in 0..batches {
-            let ids = self.outdated(before).await?;
-            if ids.is_empty() {
-                break;
+            match self.clear_out_batch(before).await? {
+                0 => break,
+                jobs => deleted += jobs,
             }
-            let mut transaction = self.pool.begin().await.map_err(failed("clear out"))?;
-            for table in ["valet_tags", "valet_records", "valet_jobs"] {
-                let sql = format!("DELETE FROM {table} WHERE id IN {}", places(1, ids.len()));
-                let query =
-                    ids.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, id| query.bind(id.clone()));
-                query.execute(&mut *transaction).await.map_err(failed("clear out"))?;
-            }
-            transaction.commit().await.map_err(failed("clear out"))?;
-            deleted += ids.len() as u64;
         }
         Ok(deleted)
+    }
+
+    async fn clear_out_batch(&self, before: Timestamp) -> Result<u64, StatusError> {
+        let mut transaction = self.pool.begin().await.map_err(failed("clear out"))?;
+        // A feeder must not come between: a job that begins anew just now stays, with all that is known of it.
+        feed::lock_all(&mut transaction, self.dialect).await?;
+        let mut ids = delete_jobs(&mut transaction, ENDED, before).await?;
+        if ids.is_empty() {
+            ids = delete_jobs(&mut transaction, SILENT, before).await?;
+        }
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        for table in ["valet_tags", "valet_records"] {
+            let sql = format!("DELETE FROM {table} WHERE id IN {}", places(1, ids.len()));
+            let query = ids.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, id| query.bind(id.clone()));
+            query.execute(&mut *transaction).await.map_err(failed("clear out"))?;
+        }
+        transaction.commit().await.map_err(failed("clear out"))?;
+        Ok(ids.len() as u64)
     }
 
     /// Whether it is time to clear out, at most once every `every`; notes that it is done now.
@@ -58,19 +78,16 @@ impl Store {
             .map_err(failed("write"))?;
         Ok(done.rows_affected() > 0)
     }
+}
 
-    async fn outdated(&self, before: Timestamp) -> Result<Vec<String>, StatusError> {
-        let ended = "SELECT id FROM valet_jobs WHERE ended_ms < $1 LIMIT $2";
-        let silent = "SELECT id FROM valet_jobs WHERE state IN ('unseen', 'queued', 'running', 'retrying', \
-                      'reminting') AND heard_ms < $1 LIMIT $2";
-        for sql in [ended, silent] {
-            let query = sqlx::query(sql).bind(before.as_millisecond()).bind(BATCH as i64);
-            let rows = query.fetch_all(&self.pool).await.map_err(failed("read"))?;
-            if !rows.is_empty() {
-                let id = |row: &sqlx::any::AnyRow| row.try_get::<String, _>(0);
-                return rows.iter().map(id).collect::<Result<_, _>>().map_err(failed("read"));
-            }
-        }
-        Ok(Vec::new())
-    }
+/// Deletes the rows of jobs that are older, at most [`BATCH`]; gives their ids.
+async fn delete_jobs(
+    connection: &mut AnyConnection,
+    sql: &'static str,
+    before: Timestamp,
+) -> Result<Vec<String>, StatusError> {
+    let query = sqlx::query(sql).bind(before.as_millisecond()).bind(BATCH as i64);
+    let rows = query.fetch_all(connection).await.map_err(failed("clear out"))?;
+    let id = |row: &sqlx::any::AnyRow| row.try_get::<String, _>(0);
+    rows.iter().map(id).collect::<Result<_, _>>().map_err(failed("clear out"))
 }

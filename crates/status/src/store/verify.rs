@@ -36,12 +36,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<JobRecord>, StatusError> {
         let mut transaction = self.pool.begin().await.map_err(failed("write"))?;
-        // Takes the writer's turn, as feeding does: a report must not come between reading and writing.
-        sqlx::query("UPDATE valet_jobs SET to_verify = to_verify WHERE id = $1")
-            .bind(job.to_string())
-            .execute(&mut *transaction)
-            .await
-            .map_err(failed("write"))?;
+        // A report must not come between reading and writing: its feeder would write over this word.
+        feed::lock_all(&mut transaction, self.dialect).await?;
         let Some(mut record) = feed::load(&mut transaction, &[job]).await?.remove(&job) else {
             return Ok(None);
         };
