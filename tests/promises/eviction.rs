@@ -84,6 +84,32 @@ fn the_end_of_another_machine_and_a_freeze_of_this_one_stop_nothing() {
     assert!(worker.stderr().contains("stand still"), "{}", worker.stderr());
 }
 
+/// Azure lets an event happen to all of its machines as soon as one of them agrees.
+#[test]
+fn an_end_that_others_share_is_left_to_its_time() {
+    let (stage, service) = (Stage::new(), ScheduledEvents::start(MACHINE));
+    let worker = stage.start(watching(stage.worker_program(), &service));
+    service.announce_for("Reboot", &[MACHINE, "workers_4"], after(NOTICE));
+    assert_eq!(worker.wait(NOTICE).code(), Some(0), "{}", worker.stderr());
+    assert_eq!(service.acknowledged(), Vec::<String>::new(), "workers_4 may have jobs in hand");
+    assert!(worker.stderr().contains("other machines go with this one"), "{}", worker.stderr());
+}
+
+/// Azure tells an event until it is over, and a machine that is back from it takes jobs.
+#[test]
+fn a_reboot_that_lies_behind_the_worker_stops_nothing_and_the_next_one_does() {
+    let (stage, service) = (Stage::new(), ScheduledEvents::start(MACHINE));
+    let behind = service.announce("Reboot", MACHINE, after(NOTICE));
+    service.begin(&behind);
+    let worker = stage.start(watching(stage.worker_program(), &service));
+    let input = stage.put("input", "some bytes");
+    let end = stage.run(0, &input, &stage.target("output"), &["--preset", "copy"]);
+    assert_eq!(end["state"], "succeeded", "{end:#}");
+    let next = service.announce("Redeploy", MACHINE, after(NOTICE));
+    assert_eq!(worker.wait(NOTICE).code(), Some(0), "{}", worker.stderr());
+    assert_eq!(service.acknowledged(), [next], "{}", worker.stderr());
+}
+
 #[test]
 fn a_metadata_service_that_is_away_is_told_once_and_asked_again() {
     let (stage, service) = (Stage::new(), ScheduledEvents::start(MACHINE));

@@ -43,7 +43,7 @@ struct State {
 struct Event {
     id: String,
     kind: String,
-    vm: String,
+    vms: Vec<String>,
     not_before: Option<Timestamp>,
     has_started: bool,
 }
@@ -64,19 +64,32 @@ impl ScheduledEvents {
     /// Schedules an event and returns its id. `kind` is one of Azure's words: `Preempt`, `Terminate`, `Freeze`,
     /// `Reboot`, `Redeploy`. `vm` is the machine it is about, which may be another of the same set.
     pub fn announce(&self, kind: &str, vm: &str, not_before: Timestamp) -> String {
+        self.announce_for(kind, &[vm], not_before)
+    }
+
+    /// The same for several machines at once: a single acknowledgement lets it happen to all of them.
+    pub fn announce_for(&self, kind: &str, vms: &[&str], not_before: Timestamp) -> String {
         let mut state = self.state();
         state.announced += 1;
         let id = format!("{:08X}-0000-4000-8000-{:012X}", fastrand::u32(..), state.announced);
         let event = Event {
             id: id.clone(),
             kind: kind.to_owned(),
-            vm: vm.to_owned(),
+            vms: vms.iter().map(|vm| (*vm).to_owned()).collect(),
             not_before: Some(not_before),
             has_started: false,
         };
         state.events.push(event);
         state.incarnation += 1;
         id
+    }
+
+    /// Lets an event begin without a word from anybody, as Azure does at its `NotBefore`. It is told until it is
+    /// withdrawn.
+    pub fn begin(&self, id: &str) {
+        let mut state = self.state();
+        state.events.iter_mut().filter(|event| event.id == id).for_each(|event| event.has_started = true);
+        state.incarnation += 1;
     }
 
     /// Takes an event off the list, as Azure does when it is over or was called off.
@@ -163,7 +176,7 @@ impl Event {
             "EventId": self.id,
             "EventType": self.kind,
             "ResourceType": "VirtualMachine",
-            "Resources": [self.vm],
+            "Resources": self.vms,
             "EventStatus": if self.has_started { "Started" } else { "Scheduled" },
             "NotBefore": at.map(|at| at.strftime(RFC_1123).to_string()).unwrap_or_default(),
             "Description": "announced by a test",
@@ -215,6 +228,19 @@ mod tests {
         service.withdraw(&id);
         assert_eq!(events(&service)["Events"], json!([]));
         assert_eq!((service.acknowledged(), service.polls()), (vec![id], 4));
+    }
+
+    #[test]
+    fn an_event_may_be_about_several_machines_and_begin_by_itself() {
+        let service = ScheduledEvents::start("vm-1");
+        let at = "2026-11-25T00:00:30Z".parse().expect("an instant");
+        let id = service.announce_for("Reboot", &["vm-1", "vm-2"], at);
+        assert_eq!(events(&service)["Events"][0]["Resources"], json!(["vm-1", "vm-2"]));
+        service.begin(&id);
+        let told = events(&service);
+        assert_eq!((&told["DocumentIncarnation"], &told["Events"][0]["NotBefore"]), (&json!(3), &json!("")));
+        assert_eq!(told["Events"][0]["EventStatus"], "Started");
+        assert!(service.acknowledged().is_empty());
     }
 
     #[test]

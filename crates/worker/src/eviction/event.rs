@@ -31,6 +31,8 @@ pub(super) struct Event {
     pub(super) machines: Vec<String>,
     /// When it happens at the earliest; nothing once it has begun.
     pub(super) not_before: Option<Timestamp>,
+    /// It goes on, and is told until it is over.
+    pub(super) has_started: bool,
 }
 
 /// All events of this machine and of those that go with it.
@@ -84,12 +86,23 @@ impl Event {
             kind: Kind::parse(value["EventType"].as_str().unwrap_or_default()),
             machines: machines.filter_map(Value::as_str).map(str::to_owned).collect(),
             not_before: value["NotBefore"].as_str().and_then(instant),
+            has_started: value["EventStatus"] == "Started",
         })
     }
 
     /// Whether the machine called `name` is among those that it is about. Azure's names ignore case.
     pub(super) fn is_about(&self, name: &str) -> bool {
         self.machines.iter().any(|machine| machine.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether it may lie behind a worker that has just begun: what starts a machine anew is told for some time after.
+    pub(super) fn may_lie_behind(&self) -> bool {
+        self.has_started && matches!(self.kind, Kind::Reboot | Kind::Redeploy)
+    }
+
+    /// Whether other machines go with this one.
+    pub(super) fn is_shared(&self) -> bool {
+        self.machines.len() > 1
     }
 
     /// How long jobs in hand may still take: as configured, or less, so that `margin` is left before it happens.
@@ -124,6 +137,7 @@ mod tests {
         assert_eq!((document.incarnation, event.kind), (1, Kind::Freeze));
         assert_eq!(event.not_before, Some("2022-04-11T22:26:58Z".parse().unwrap()));
         assert!(event.is_about("westno_1") && !event.is_about("WestNO_10"));
+        assert!(event.is_shared() && !event.has_started);
     }
 
     #[test]
@@ -136,11 +150,23 @@ mod tests {
     }
 
     #[test]
+    fn only_what_starts_a_machine_anew_may_lie_behind_it_and_only_once_it_has_begun() {
+        let may_lie_behind = |kind: &str, status: &str| {
+            let value = serde_json::json!({ "EventId": "1", "EventType": kind, "EventStatus": status });
+            Event::parse(&value).unwrap().may_lie_behind()
+        };
+        assert!(may_lie_behind("Reboot", "Started") && may_lie_behind("Redeploy", "Started"));
+        assert!(!may_lie_behind("Reboot", "Scheduled") && !may_lie_behind("Preempt", "Started"));
+    }
+
+    #[test]
     fn the_grace_ends_in_time_before_the_machine_does() {
         let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
         let at = |seconds| Some(now + SignedDuration::from_secs(seconds));
         let (configured, margin) = (Duration::from_secs(60), Duration::from_secs(8));
-        let event = |not_before| Event { id: "1".into(), kind: Kind::Preempt, machines: vec![], not_before };
+        let (kind, machines, has_started) = (Kind::Preempt, vec![], false);
+        let preempt = Event { id: "1".into(), kind, machines, not_before: None, has_started };
+        let event = |not_before| Event { not_before, ..preempt.clone() };
         for (not_before, expected) in [(at(30), 22), (at(900), 60), (at(5), 0), (at(-5), 0), (None, 0)] {
             let grace = event(not_before).grace(configured, margin, now);
             assert_eq!(grace, Duration::from_secs(expected), "{not_before:?}");

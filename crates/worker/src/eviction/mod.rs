@@ -6,6 +6,8 @@
 //!                                                                             └─▶ slots done ─▶ POST StartRequests
 //! ```
 //!
+//! A single word lets an event happen to all of its machines: for one that others share it must never be said.
+//!
 //! It is asked at the metadata service, which gives out identities of the machine to whoever asks: nothing but events
 //! and the machine's name must ever be asked for here, and no answer is passed on.
 
@@ -121,14 +123,16 @@ impl Watch {
     async fn next_end(&self, name: &str) -> Event {
         let mut failures = Failures::default();
         let mut last = None;
+        let mut behind = None;
         loop {
             let interval = match self.service.events().await {
                 Ok(document) => {
                     failures.over();
                     // Azure counts its changes, so that the same document need not be read twice.
                     let incarnation = document.incarnation;
+                    let behind = behind.get_or_insert_with(|| behind_us(&document, name));
                     if last.replace(incarnation) != Some(incarnation)
-                        && let Some(event) = end_of(document, name)
+                        && let Some(event) = end_of(document, name, behind)
                     {
                         return event;
                     }
@@ -144,10 +148,23 @@ impl Watch {
     }
 }
 
-/// The first event that ends this machine, or stops it for so long that its jobs do not survive.
-fn end_of(document: Document, name: &str) -> Option<Event> {
+/// The ids of those that this machine has been through already, as the first document tells them.
+fn behind_us(first: &Document, name: &str) -> Vec<String> {
+    let behind = first.events.iter().filter(|event| event.is_about(name) && event.may_lie_behind());
+    let told = behind.inspect(|event| {
+        tracing::info!(
+            kind = event.kind.as_str(),
+            "this machine's last event began before the worker did: passed over"
+        )
+    });
+    told.map(|event| event.id.clone()).collect()
+}
+
+/// The first event that ends this machine, or stops it for so long that its jobs do not survive; none of those `behind`.
+fn end_of(document: Document, name: &str, behind: &[String]) -> Option<Event> {
     let mut ours = document.events.into_iter().filter(|event| event.is_about(name));
     ours.find(|event| match event.kind {
+        _ if behind.contains(&event.id) => false,
         Kind::Preempt | Kind::Terminate | Kind::Reboot | Kind::Redeploy => true,
         Kind::Freeze => {
             tracing::info!(not_before = ?event.not_before, "this machine will stand still for some seconds");
@@ -158,8 +175,14 @@ fn end_of(document: Document, name: &str) -> Option<Event> {
 }
 
 impl Announced {
-    /// Tells Azure that it need not wait any longer. What comes of it does not matter to the worker.
+    /// Tells Azure that it need not wait any longer, unless other machines may still have jobs in hand. What comes of
+    /// it does not matter to the worker.
     pub async fn acknowledge(self) {
+        if self.event.is_shared() {
+            let machines = self.event.machines.len();
+            tracing::info!(machines, "other machines go with this one: Azure is left to wait for its time");
+            return;
+        }
         let id = self.event.id.as_str();
         match tokio::time::timeout(ACKNOWLEDGE_TIME, self.service.start(id)).await {
             Ok(Ok(())) => {
