@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use valet_blob::http;
 use valet_broker::{ConnectError, LogError, Purpose, Session};
@@ -10,7 +11,7 @@ use valet_settings::EXIT_CONFIG;
 
 use crate::cancels::{self, Cancels};
 use crate::config::Config;
-use crate::eviction;
+use crate::eviction::{self, Announced};
 use crate::gate::{Gate, Outages, Reason, follow_links, room};
 use crate::health::{self, Health, Links};
 use crate::job::Worker;
@@ -126,7 +127,10 @@ pub async fn run(
     if let Some(listener) = listener {
         listener.serve(health.clone()).map_err(RunError::Health)?;
     }
-    let Some(session) = connect(&config, &stop).await? else { return Ok(()) };
+    let Some(session) = connect(&config, &stop).await? else {
+        let_go(evicted).await;
+        return Ok(());
+    };
     let terms = terms(&config, &session)?;
     let following = cancels::follow(session.orders(), worker.cancels.clone());
     health.link(Links { publish: session.publish_state(), consume: session.consume_state() });
@@ -145,12 +149,17 @@ pub async fn run(
         () = overdue(&stop) => Ok(()),
     };
     // Before the connections: the machine may go as soon as its jobs are done or handed back.
-    if let Some(announced) = evicted.and_then(|mut evicted| evicted.try_recv().ok()) {
-        announced.acknowledge().await;
-    }
+    let_go(evicted).await;
     close(&session, &stop).await;
     tracing::info!("ended");
     ended
+}
+
+/// Says that this machine may go, if it has been announced that it will.
+async fn let_go(evicted: Option<oneshot::Receiver<Announced>>) {
+    if let Some(announced) = evicted.and_then(|mut evicted| evicted.try_recv().ok()) {
+        announced.acknowledge().await;
+    }
 }
 
 /// Whoever looks at the gate sees that the worker is about to stop.

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use valet_testkit::{Finished, Program};
+use jiff::Timestamp;
+use valet_testkit::{Finished, Program, ScheduledEvents};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -78,6 +79,24 @@ fn its_memory_is_closed_to_other_processes_of_its_user() {
             "its environment can be read"
         );
     }
+}
+
+/// A machine whose broker is away may go, too.
+#[test]
+fn it_lets_its_machine_go_while_it_has_no_broker_yet() {
+    let service = ScheduledEvents::start("vm-1");
+    let folder = tempfile::tempdir().unwrap();
+    let worker = Program::new(env!("CARGO_BIN_EXE_valet-worker"))
+        .arg("run")
+        .env("VALET_BROKER_URL", "amqp://127.0.0.1:1/valet")
+        .env("VALET_WORKER_SCRATCH", folder.path())
+        .env("VALET_WORKER_SCHEDULED_EVENTS", "on")
+        .env("VALET_WORKER_SCHEDULED_EVENTS_URL", service.url())
+        .current_dir(folder.path())
+        .start();
+    let event = service.announce("Preempt", "vm-1", Timestamp::now() + PATIENCE);
+    assert_eq!(worker.wait(PATIENCE).code(), Some(0), "{}", worker.stderr());
+    assert_eq!(service.acknowledged(), [event], "{}", worker.stderr());
 }
 
 #[test]
