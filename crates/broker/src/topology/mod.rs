@@ -19,8 +19,8 @@ pub mod names;
 mod options;
 mod rights;
 
-pub use options::TopologyOptions;
 pub(crate) use options::limit_of;
+pub use options::{ORDERS_BYTES_MAX, TopologyOptions};
 pub use rights::{Right, Role, TopicRight};
 
 use crate::{BrokerVersion, Counting, Numbers};

@@ -39,8 +39,8 @@ pub struct TopologyOptions {
 const EVENTS_SEGMENT_BYTES: u64 = 64 << 20;
 /// Orders are short and few.
 const ORDERS_SEGMENT_BYTES: u64 = 4 << 20;
-/// Orders that are kept, whatever their age: some hundred thousand.
-const ORDERS_BYTES_MAX: u64 = 256 << 20;
+/// Orders that are kept, whatever their age: some hundred thousand, and a worker remembers as many.
+pub const ORDERS_BYTES_MAX: u64 = 256 << 20;
 /// Orders are kept for so long beyond the life of any message they can be about.
 const ORDERS_MARGIN: Duration = Duration::from_secs(24 * 3600);
 /// Declarations are tiny; only the last one counts.

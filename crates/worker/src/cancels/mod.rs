@@ -10,13 +10,18 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
+use valet_broker::topology::ORDERS_BYTES_MAX;
 use valet_protocol::{CancelOrder, JobId};
 
 pub use follow::follow;
 use set::Orders;
 
-/// Most orders that are kept: a few dozen megabytes at worst. Of more, the oldest are forgotten first.
-pub const ORDERS_MAX: usize = 50_000;
+/// No order takes less of the log: its own bytes, and its job's key as its id and as its way.
+const ORDER_BYTES_MIN: u64 = 200;
+
+/// Most orders that are kept: all that the broker's log can hold, some hundred megabytes at worst. Of more, the oldest
+/// are forgotten first.
+pub const ORDERS_MAX: usize = (ORDERS_BYTES_MAX / ORDER_BYTES_MIN) as usize;
 
 /// No message lives longer: a grant lasts for a week at most, whatever mints it, and a message no longer than its
 /// grants. New grants for a cancelled job are not minted.
@@ -29,13 +34,15 @@ pub struct Cancels(Arc<watch::Sender<State>>);
 #[derive(Debug)]
 struct State {
     orders: Orders,
+    /// Some were forgotten for lack of room, and that has been told.
+    is_full: bool,
     caught_up: bool,
 }
 
 impl Default for Cancels {
     /// None yet.
     fn default() -> Self {
-        let state = State { orders: Orders::new(ORDERS_MAX, LIFE), caught_up: false };
+        let state = State { orders: Orders::new(ORDERS_MAX, LIFE), is_full: false, caught_up: false };
         Self(Arc::new(watch::Sender::new(state)))
     }
 }
@@ -43,10 +50,12 @@ impl Default for Cancels {
 impl Cancels {
     /// Takes an order in, as of `now`.
     pub fn note(&self, order: CancelOrder, now: Timestamp) {
-        let mut forgotten = false;
-        self.0.send_modify(|state| forgotten = state.orders.add(order, now));
-        if forgotten {
-            tracing::warn!(ORDERS_MAX, "the oldest order to cancel a job was forgotten: there are too many");
+        let mut must_tell = false;
+        self.0.send_modify(|state| {
+            must_tell = state.orders.add(order, now) && !std::mem::replace(&mut state.is_full, true);
+        });
+        if must_tell {
+            tracing::warn!(ORDERS_MAX, "the oldest orders to cancel jobs are forgotten: there are too many");
         }
     }
 
@@ -105,6 +114,25 @@ mod tests {
         assert_eq!(waiting.await.unwrap(), order);
         assert_eq!(cancels.order_for(order.job, now), None, "submitted anew");
         assert!(cancels.ordered(order.job, now).now_or_never().is_none());
+    }
+
+    #[test]
+    fn an_order_is_remembered_among_some_hundred_thousand() {
+        let (cancels, now) = (Cancels::default(), Timestamp::now());
+        let job = |number: u32| format!("01920000-0000-7000-8000-{number:012}").parse().unwrap();
+        let nth = |number| CancelOrder { job: job(number), time: now, detail: "wrong folder".into() };
+        (0..200_000).for_each(|number| cancels.note(nth(number), now));
+        let before = now - SignedDuration::from_secs(1);
+        for number in [0, 100_000, 199_999] {
+            assert!(cancels.order_for(job(number), before).is_some(), "{number}");
+        }
+    }
+
+    #[test]
+    fn the_log_holds_no_more_orders_than_are_remembered() {
+        let least = CancelOrder { detail: "".into(), time: Timestamp::UNIX_EPOCH, ..order(Timestamp::now()) };
+        let bytes = least.encode().len() + 2 * least.routing_key().len();
+        assert!(bytes >= usize::try_from(ORDER_BYTES_MIN).unwrap(), "{bytes}");
     }
 
     #[test]

@@ -1,58 +1,86 @@
-//! The orders themselves, by job and by age. Never more than a given number, never older than a given age.
+//! The orders themselves, by job. Never more than a given number; those over a given age go once room is looked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use valet_protocol::{CancelOrder, Detail, JobId};
+use valet_protocol::{CancelOrder, JobId};
 
 /// Longest words of an order that are kept: they are repeated in one report.
 const DETAIL_CHARS_MAX: usize = 200;
 
+/// With fewer orders than this nobody looks for old ones.
+const SWEEP_COUNT_MIN: usize = 1_024;
+
+/// When one too many comes, this part of all is forgotten, so that not each further one costs a look at all.
+const FORGOTTEN_SHARE: usize = 16;
+
 /// Orders by job; of two for the same job the later one, which says more.
 #[derive(Debug)]
 pub(super) struct Orders {
-    by_job: BTreeMap<JobId, (Timestamp, Detail)>,
-    by_time: BTreeSet<(Timestamp, JobId)>,
+    by_job: HashMap<JobId, (Timestamp, Arc<str>)>,
+    /// The last order's words: who cancels many jobs says the same of each.
+    words: Arc<str>,
+    /// With as many orders the old ones among them are forgotten.
+    sweep_count: usize,
     count_max: usize,
     life: SignedDuration,
 }
 
 impl Orders {
     pub(super) fn new(count_max: usize, life: SignedDuration) -> Self {
-        Self { by_job: BTreeMap::new(), by_time: BTreeSet::new(), count_max, life }
+        let sweep_count = SWEEP_COUNT_MIN.min(count_max);
+        Self { by_job: HashMap::new(), words: Arc::default(), sweep_count, count_max, life }
     }
 
-    /// Takes an order in, and forgets what is of no use as of `now`. Says whether one was forgotten for lack of
+    /// Takes an order in, and may forget what is of no use as of `now`. Says whether any was forgotten for lack of
     /// room.
     pub(super) fn add(&mut self, order: CancelOrder, now: Timestamp) -> bool {
-        self.forget_old(now);
         let CancelOrder { job, time, detail } = order;
-        match self.by_job.get(&job) {
-            Some((known, _)) if *known >= time => return false,
-            Some((known, _)) => drop(self.by_time.remove(&(*known, job))),
-            None => {}
+        if self.by_job.get(&job).is_some_and(|(known, _)| *known >= time) {
+            return false;
         }
-        let words: String = detail.as_str().chars().take(DETAIL_CHARS_MAX).collect();
-        self.by_job.insert(job, (time, words.as_str().into()));
-        self.by_time.insert((time, job));
+        let words = self.shared(detail.as_str());
+        self.by_job.insert(job, (time, words));
+        if self.by_job.len() <= self.sweep_count {
+            return false;
+        }
+        self.forget_old(now);
         self.by_job.len() > self.count_max && self.forget_first()
     }
 
     pub(super) fn order_for(&self, job: JobId, submitted_at: Timestamp) -> Option<CancelOrder> {
-        let (time, detail) = self.by_job.get(&job)?;
-        let order = CancelOrder { job, time: *time, detail: detail.clone() };
+        let (time, words) = self.by_job.get(&job)?;
+        let order = CancelOrder { job, time: *time, detail: (&**words).into() };
         order.is_for(submitted_at).then_some(order)
     }
 
-    fn forget_old(&mut self, now: Timestamp) {
-        while self.by_time.first().is_some_and(|(time, _)| now.duration_since(*time) > self.life) {
-            self.forget_first();
+    fn shared(&mut self, detail: &str) -> Arc<str> {
+        let end = detail.char_indices().nth(DETAIL_CHARS_MAX).map_or(detail.len(), |(end, _)| end);
+        if *self.words != detail[..end] {
+            self.words = detail[..end].into();
         }
+        self.words.clone()
     }
 
+    fn forget_old(&mut self, now: Timestamp) {
+        self.by_job.retain(|_, (time, _)| now.duration_since(*time) <= self.life);
+        self.sweep_count = (self.by_job.len() * 2).max(SWEEP_COUNT_MIN).min(self.count_max);
+    }
+
+    /// Forgets the oldest ones, and of equally old ones any.
     fn forget_first(&mut self) -> bool {
-        let first = self.by_time.pop_first();
-        first.is_some_and(|(_, job)| self.by_job.remove(&job).is_some())
+        let mut left = (self.by_job.len() - self.count_max).max(self.count_max / FORGOTTEN_SHARE);
+        let mut times: Vec<Timestamp> = self.by_job.values().map(|(time, _)| *time).collect();
+        let (older, last, _) = times.select_nth_unstable(left - 1);
+        left -= older.iter().filter(|time| *time < last).count();
+        let last = *last;
+        self.by_job.retain(|_, (time, _)| {
+            let goes = *time < last || (*time == last && left > 0);
+            left -= usize::from(goes && *time == last);
+            !goes
+        });
+        true
     }
 }
 
@@ -80,7 +108,7 @@ mod tests {
         }
         assert!(orders.order_for(job(1), at(29)).is_some());
         assert!(orders.order_for(job(1), at(30)).is_none());
-        assert_eq!((orders.by_job.len(), orders.by_time.len()), (1, 1));
+        assert_eq!(orders.by_job.len(), 1);
     }
 
     #[test]
@@ -89,9 +117,37 @@ mod tests {
         assert!(!orders.add(order(1, 10), at(10)) && !orders.add(order(2, 20), at(20)));
         assert!(orders.add(order(3, 30), at(30)), "no room for the first");
         assert!(orders.order_for(job(1), at(0)).is_none() && orders.order_for(job(2), at(0)).is_some());
-        orders.add(order(4, 71), at(71));
-        assert!(orders.order_for(job(2), at(0)).is_none(), "too old");
-        assert!(orders.order_for(job(3), at(0)).is_some());
-        assert_eq!(orders.by_job.len(), orders.by_time.len());
+        assert!(!orders.add(order(4, 71), at(71)), "the second is too old by now");
+        assert!(orders.order_for(job(2), at(0)).is_none());
+        assert!(orders.order_for(job(3), at(0)).is_some() && orders.order_for(job(4), at(0)).is_some());
+    }
+
+    #[test]
+    fn of_many_orders_of_one_time_as_many_are_forgotten_as_must_be() {
+        let mut orders = Orders::new(64, SignedDuration::from_secs(50));
+        assert!((1..=64).all(|number| !orders.add(order(number, 20), at(20))));
+        assert!(orders.add(order(65, 30), at(30)));
+        assert_eq!(orders.by_job.len(), 65 - 64 / FORGOTTEN_SHARE);
+        assert!(orders.order_for(job(65), at(0)).is_some(), "the newest stays");
+    }
+
+    #[test]
+    fn old_orders_are_forgotten_long_before_there_is_no_more_room() {
+        let mut orders = Orders::new(1_000_000, SignedDuration::from_secs(50));
+        assert!((0..20_000).all(|number| !orders.add(order(number, number.into()), at(number.into()))));
+        assert!(orders.by_job.len() <= SWEEP_COUNT_MIN + 1, "{} are kept", orders.by_job.len());
+        assert!(orders.order_for(job(19_999), at(0)).is_some());
+    }
+
+    #[test]
+    fn orders_share_their_words_and_long_ones_are_cut() {
+        let mut orders = Orders::new(9, SignedDuration::from_secs(50));
+        let long = "ä".repeat(DETAIL_CHARS_MAX + 1);
+        for number in [1, 2] {
+            orders.add(CancelOrder { detail: long.as_str().into(), ..order(number, 10) }, at(10));
+        }
+        assert!(Arc::ptr_eq(&orders.by_job[&job(1)].1, &orders.by_job[&job(2)].1));
+        let told = orders.order_for(job(1), at(0)).unwrap();
+        assert_eq!(told.detail.as_str(), "ä".repeat(DETAIL_CHARS_MAX));
     }
 }
