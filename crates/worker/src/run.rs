@@ -103,7 +103,7 @@ impl RunError {
     }
 }
 
-/// Runs until told to stop; tells on `listener` how it is.
+/// Runs until told to stop; tells on `listener` how it is. Says how far stopping had come then.
 ///
 /// # Errors
 /// [`RunError`] when it cannot start.
@@ -112,7 +112,7 @@ pub async fn run(
     scratch: Scratch,
     walls: Walls,
     listener: Option<health::Listener>,
-) -> Result<(), RunError> {
+) -> Result<Phase, RunError> {
     let signals = Signals::listen().map_err(RunError::Signals)?;
     let (stopper, stop) = stop();
     let grace = config.grace;
@@ -129,7 +129,7 @@ pub async fn run(
     }
     let Some(session) = connect(&config, &stop).await? else {
         let_go(evicted).await;
-        return Ok(());
+        return Ok(stop.phase());
     };
     let terms = terms(&config, &session)?;
     let following = cancels::follow(session.orders(), worker.cancels.clone());
@@ -152,7 +152,7 @@ pub async fn run(
     let_go(evicted).await;
     close(&session, &stop).await;
     tracing::info!("ended");
-    ended
+    ended.map(|()| stop.phase())
 }
 
 /// Says that this machine may go, if it has been announced that it will.

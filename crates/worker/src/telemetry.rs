@@ -12,12 +12,16 @@ use valet_telemetry::{Sender, Service, TelemetryError};
 use crate::config::Config;
 use crate::disposition::{Class, Decision};
 use crate::job::Worker;
+use crate::stop::Phase;
 
 /// Target of the spans of jobs, which logs show too.
 pub const JOB_TARGET: &str = "valet_trace::job";
 
 /// How long the last spans may take on their way out.
 const FLUSH_TIME: Duration = Duration::from_secs(3);
+
+/// The same once the worker must end: whoever stopped it waits, and a collector that is there answers within this.
+const LAST_FLUSH_TIME: Duration = Duration::from_millis(250);
 
 /// The layer that collects spans.
 pub type Traces = Box<dyn Layer<Registry> + Send + Sync>;
@@ -34,12 +38,19 @@ pub fn set_up(config: &Config) -> Result<Option<(Traces, Sender)>, TelemetryErro
     Ok(Some((layer.boxed(), sender)))
 }
 
-/// Does `work` while spans are sent, and sends the rest of them.
-pub async fn during<T>(sender: Option<Sender>, work: impl Future<Output = T>) -> T {
+/// Does `work` while spans are sent, and sends the rest of them, in the time that the phase which it ended in leaves.
+///
+/// # Errors
+/// Those of `work`.
+pub async fn during<E>(
+    sender: Option<Sender>,
+    work: impl Future<Output = Result<Phase, E>>,
+) -> Result<Phase, E> {
     let sending = sender.map(Sender::start);
     let done = work.await;
     if let Some(sending) = sending {
-        sending.finish(FLUSH_TIME).await;
+        let time = if matches!(done, Ok(Phase::Ending)) { LAST_FLUSH_TIME } else { FLUSH_TIME };
+        sending.finish(time).await;
     }
     done
 }
@@ -70,5 +81,31 @@ fn note_end(job: &Span, decision: &Decision) {
     if decision.case.class() != Class::Done {
         let reason = decision.case.reason().map_or(decision.case.class().name(), |reason| reason.code());
         valet_telemetry::fail(job, reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_collector_that_never_answers_does_not_hold_up_a_hard_stop() {
+        valet_blob::http::install_crypto();
+        let collector = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", collector.local_addr().unwrap()).parse().unwrap();
+        let service = Service { name: "test", version: "1", instance: "here".to_owned() };
+        let (layer, sender) = valet_telemetry::set_up(&endpoint, service).unwrap();
+        let subscriber = tracing_subscriber::registry().with(layer);
+        tracing::subscriber::with_default(subscriber, || phase("store").in_scope(|| ()));
+        let begun = Instant::now();
+        let done = during(Some(sender), async { Ok::<_, ()>(Phase::Ending) }).await;
+        let took = begun.elapsed();
+        assert!(took < FLUSH_TIME && done == Ok(Phase::Ending), "{took:?}");
+        collector.set_nonblocking(true).unwrap();
+        assert!(collector.accept().is_ok(), "there was a span to be sent");
     }
 }
