@@ -69,7 +69,7 @@ const FLAGS: &[(&str, &str, &str, &str)] = &[
         "worker.wall_seconds_max",
         "worker-wall-seconds-max",
         "N",
-        "Longest run of a job's codec [default: 1500]",
+        "Longest run of a job's codec [default: what the broker's consumer timeout leaves]",
     ),
     (
         "worker.stall_seconds",

@@ -61,10 +61,10 @@ pub enum RunError {
     #[error("cannot start on the broker")]
     Connect(#[source] Box<ConnectError>),
     /// The broker takes jobs back before they can be done.
-    #[error("jobs may run for {wall_seconds_max} s (worker.wall_seconds_max), but the broker takes a job back after {} s", terms.consumer_timeout.as_secs())]
+    #[error("{}, but the broker takes a job back after {} s", longest(*wall_seconds_max), terms.consumer_timeout.as_secs())]
     Timeout {
-        /// The longest that a job may run here.
-        wall_seconds_max: u32,
+        /// The longest that a job may run here, if there is a limit of the worker's own.
+        wall_seconds_max: Option<u32>,
         /// What the broker was declared to.
         terms: Terms,
         /// What to change.
@@ -100,6 +100,13 @@ impl RunError {
             Self::Connect(_) | Self::Orders(_) => 69,
             Self::Signals(_) | Self::Health(_) | Self::Client(_) | Self::Jailer | Self::Follower => 70,
         }
+    }
+}
+
+fn longest(wall_seconds_max: Option<u32>) -> String {
+    match wall_seconds_max {
+        Some(seconds) => format!("jobs may run for {seconds} s (worker.wall_seconds_max)"),
+        None => "even the shortest job takes some time to be stored and settled".to_owned(),
     }
 }
 
@@ -176,9 +183,9 @@ fn terms(config: &Config, session: &Session) -> Result<Terms, RunError> {
         tracing::warn!(advice, "the broker does not say how it was declared: taking RabbitMQ's own limits");
     }
     let terms = Terms::of(&numbers.unwrap_or_default());
+    let wall_seconds_max = config.limits.wall_seconds_max;
     // Without a limit of its own a worker takes what fits, if anything does.
-    let wall_seconds_max = config.limits.wall_seconds_max.unwrap_or(1);
-    let fits = terms.require_fit(Duration::from_secs(wall_seconds_max.into()));
+    let fits = terms.require_fit(Duration::from_secs(wall_seconds_max.unwrap_or(1).into()));
     fits.map(|()| terms).map_err(|advice| RunError::Timeout { wall_seconds_max, terms, advice })
 }
 

@@ -55,7 +55,7 @@ pub async fn during<E>(
     done
 }
 
-/// The span of a phase of a job: `admit`, `open`, `codec`, `check`, `store`, `report`, `settle`.
+/// The span of a phase of a job: `admit`, `open`, `transcode` or `fetch`, `check`, `store`, `report`, `settle`.
 #[must_use]
 pub fn phase(name: &'static str) -> Span {
     info_span!(target: "valet_trace", "phase", otel.name = name)
