@@ -1,9 +1,10 @@
 //! Settings about what is around the worker: who watches over it, where traces go, and who tells of its machine's end.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 
 use valet_settings::Reader;
-use valet_telemetry::Endpoint;
+use valet_telemetry::{Endpoint, EndpointError};
 
 use crate::eviction::Service;
 
@@ -34,8 +35,10 @@ pub struct Surroundings {
 
 pub(super) fn surroundings(reader: &mut Reader) -> Surroundings {
     let choices = [("auto", Watched::Auto), ("on", Watched::On), ("off", Watched::Off)];
-    let listen = parsed(reader, "worker.listen", "is no address and port, such as 127.0.0.1:9464");
-    let otlp_endpoint = endpoint(reader);
+    let no_address = |_| "is no address and port, such as 127.0.0.1:9464".to_owned();
+    let listen = parsed(reader, "worker.listen", no_address);
+    let otlp_endpoint =
+        parsed(reader, "telemetry.otlp_endpoint", |problem: EndpointError| problem.to_string());
     let watched = reader.choice("worker.scheduled_events", &choices, Watched::Auto);
     let url = reader.or("worker.scheduled_events_url", AZURE_EVENTS_URL.to_owned());
     let service = Service::parse(&url);
@@ -51,25 +54,8 @@ pub(super) fn surroundings(reader: &mut Reader) -> Surroundings {
     Surroundings { listen, otlp_endpoint, scheduled_events: service.filter(|_| is_watched) }
 }
 
-fn endpoint(reader: &mut Reader) -> Option<Endpoint> {
-    let text = reader.optional::<String>("telemetry.otlp_endpoint")?;
-    match text.parse() {
-        Ok(endpoint) => Some(endpoint),
-        Err(problem) => {
-            let problem: valet_telemetry::EndpointError = problem;
-            reader.refuse("telemetry.otlp_endpoint", problem.to_string());
-            None
-        }
-    }
-}
-
-fn parsed<T: std::str::FromStr>(reader: &mut Reader, key: &str, problem: &str) -> Option<T> {
+/// A setting that a type of ours reads, and what is wrong with it, in `told`'s words, where it cannot.
+fn parsed<T: FromStr>(reader: &mut Reader, key: &str, told: impl Fn(T::Err) -> String) -> Option<T> {
     let text = reader.optional::<String>(key)?;
-    match text.parse() {
-        Ok(value) => Some(value),
-        Err(_) => {
-            reader.refuse(key, problem);
-            None
-        }
-    }
+    text.parse().map_err(|problem| reader.refuse(key, told(problem))).ok()
 }
