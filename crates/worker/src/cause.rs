@@ -119,8 +119,8 @@ pub enum Cause {
     /// The scratch directory.
     #[error("scratch")]
     Scratch(#[source] ScratchError),
-    /// A file in scratch.
-    #[error("cannot read a file in scratch")]
+    /// A file in scratch could not be made, written or read.
+    #[error("cannot use a file in scratch")]
     ScratchFile(#[source] std::io::Error),
     /// ffmpeg or ffprobe.
     #[error(transparent)]

@@ -73,7 +73,7 @@ pub enum CodecError {
     #[error(transparent)]
     Storage(Arc<StorageError>),
     /// Its input could not be read from scratch.
-    #[error("cannot read a file in scratch")]
+    #[error("cannot use a file in scratch")]
     File(#[source] Arc<io::Error>),
     /// It wrote more to its standard output than was asked for.
     #[error("{program} answered with more than {bytes_max} bytes")]

@@ -1,5 +1,7 @@
 //! From a cause to its row of the table: exhaustive matches, so that no cause is without one.
 
+use std::io;
+
 use valet_blob::{Operation, StorageErrorKind};
 use valet_grant::GrantError;
 use valet_preset::{Exceeded, PresetError};
@@ -33,8 +35,8 @@ pub fn case_of(cause: &Cause) -> Case {
         Cause::OutputMissing | Cause::OutputUnreadable { .. } | Cause::OutputUnfit(_) => Case::OutputBad,
         Cause::Storage(error) => of_storage(error.operation, &error.kind),
         Cause::Scratch(ScratchError::Full { .. }) => Case::ScratchFull,
-        Cause::Scratch(ScratchError::Use { .. } | ScratchError::NotPrivate { .. })
-        | Cause::ScratchFile(_) => Case::ScratchBroken,
+        Cause::Scratch(ScratchError::NotPrivate { .. }) => Case::ScratchBroken,
+        Cause::Scratch(ScratchError::Use { cause, .. }) | Cause::ScratchFile(cause) => of_scratch(cause),
         Cause::Codec(error) => of_codec(error),
         Cause::HandedBackTooOften => Case::HandedBackTooOften,
         Cause::HeldTooLong { .. } => Case::HeldTooLong,
@@ -116,10 +118,18 @@ pub(super) fn of_storage(operation: Operation, kind: &StorageErrorKind) -> Case 
     }
 }
 
+/// A file or a folder of ours that could not be made, written or read.
+fn of_scratch(cause: &io::Error) -> Case {
+    match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Case::ScratchFull,
+        _ => Case::ScratchBroken,
+    }
+}
+
 fn of_codec(error: &CodecError) -> Case {
     match error {
         CodecError::Start { .. } => Case::CodecStart,
-        CodecError::File(_) => Case::ScratchBroken,
+        CodecError::File(cause) => of_scratch(cause),
         CodecError::Storage(error) => of_storage(error.operation, &error.kind),
         CodecError::Violation { .. } | CodecError::Forbidden { .. } => Case::CodecViolation,
         CodecError::Exit { .. } | CodecError::Answer { .. } => Case::CodecExit,

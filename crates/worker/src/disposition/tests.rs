@@ -31,6 +31,11 @@ fn io() -> std::io::Error {
     std::io::Error::other("broken")
 }
 
+/// As the system says it.
+fn full() -> std::io::Error {
+    std::io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error())
+}
+
 fn second() -> std::time::Duration {
     std::time::Duration::from_secs(1)
 }
@@ -83,10 +88,15 @@ fn causes() -> Vec<(Cause, Case)> {
         (Cause::OutputUnreadable { said: String::new() }, Case::OutputBad),
         (Cause::Scratch(ScratchError::Full { needed_bytes: 2, free_bytes: 1 }), Case::ScratchFull),
         (Cause::ScratchFile(io()), Case::ScratchBroken),
+        (Cause::ScratchFile(full()), Case::ScratchFull),
+        (Cause::ScratchFile(std::io::ErrorKind::QuotaExceeded.into()), Case::ScratchFull),
+        (Cause::Scratch(ScratchError::Use { path: "/scratch".into(), cause: io() }), Case::ScratchBroken),
+        (Cause::Scratch(ScratchError::Use { path: "/scratch".into(), cause: full() }), Case::ScratchFull),
         (codec(CodecError::Start { program: "ffmpeg", cause: JailError::Zygote(io()) }), Case::CodecStart),
         (codec(CodecError::Exit { program: "ffmpeg", code: 1, said: String::new() }), Case::CodecExit),
         (codec(CodecError::Answer { program: "ffprobe", bytes_max: 1 }), Case::CodecExit),
         (codec(CodecError::File(std::sync::Arc::new(io()))), Case::ScratchBroken),
+        (codec(CodecError::File(std::sync::Arc::new(full()))), Case::ScratchFull),
         (signal(9), Case::CodecKilled),
         (signal(11), Case::CodecCrash),
         (
