@@ -157,6 +157,13 @@ impl Delivery {
     }
 }
 
+/// As whatever is settled like one.
+impl AsRef<Self> for Delivery {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Delivery")

@@ -129,6 +129,12 @@ impl Deref for EndedJob {
     }
 }
 
+impl AsRef<Delivery> for EndedJob {
+    fn as_ref(&self) -> &Delivery {
+        self
+    }
+}
+
 /// The stage that a job ended in, and the broker's word for it. Only the first stage and the last one
 /// lead here, and who was in the last one ended there.
 fn way(properties: &BasicProperties) -> (Stage, Option<String>) {

@@ -48,4 +48,5 @@ pub mod stop;
 pub mod telemetry;
 pub mod terms;
 pub mod undertaker;
+pub mod unreadable;
 pub mod walls;

@@ -6,13 +6,12 @@
 
 use std::sync::Arc;
 
-use tracing::{Instrument as _, info_span};
+use tracing::Instrument as _;
 use valet_blob::EarlierAttempt;
 use valet_broker::{EndedFeed, EndedJob, Ending, Publisher};
-use valet_protocol::{JobMessage, Lane, salvage_id};
+use valet_protocol::JobMessage;
 
 use crate::cause::Cause;
-use crate::codec::escape;
 use crate::conclude::{Conclusion, unless_interrupted};
 use crate::disposition::{End, Standing};
 use crate::job::Worker;
@@ -20,6 +19,7 @@ use crate::reports::{Reporter, Turn};
 use crate::slot;
 use crate::stop::{Phase, Stop};
 use crate::terms::Terms;
+use crate::unreadable::Refusal;
 
 /// One task of each worker.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Undertaker {
             Ok(end) => end,
             Err(interruption) => interruption.into(),
         };
-        self.conclusion(&standing, Some(message)).conclude(job, Some(&reports), end).await;
+        self.conclusion(&standing, message).conclude(job, Some(&reports), end).await;
     }
 
     async fn end_of(&self, job: &EndedJob, message: &JobMessage) -> End {
@@ -91,18 +91,12 @@ impl Undertaker {
 
     /// A message that is no job, and that no worker came to look into.
     async fn file_other(&self, job: EndedJob, cause: Cause) {
-        let id = salvage_id(job.body()).or_else(|| job.message_id()?.parse().ok());
-        let attempt = job.stage().number();
-        let span = info_span!("ended", message_id = job.message_id().map(escape), attempt);
-        let turn = id.map(|job| Turn { job, lane: Lane::default(), attempt, redelivery: 0 });
-        let reports = turn.map(|turn| self.reporter(turn));
-        let standing = Standing::of_no_job(attempt, &self.terms);
-        let conclusion = self.conclusion(&standing, None);
-        conclusion.conclude(job, reports.as_ref(), End::Failed(cause)).instrument(span).await;
+        let Self { worker, publisher, stop, terms } = self;
+        Refusal { worker, publisher, stop, terms }.conclude(job, cause).await;
     }
 
-    fn conclusion<'a>(&'a self, standing: &'a Standing, job: Option<&'a JobMessage>) -> Conclusion<'a> {
-        Conclusion { stop: &self.stop, standing, worker: &self.worker, job, key: None }
+    fn conclusion<'a>(&'a self, standing: &'a Standing, job: &'a JobMessage) -> Conclusion<'a> {
+        Conclusion { stop: &self.stop, standing, worker: &self.worker, job: Some(job), key: None }
     }
 
     fn reporter(&self, turn: Turn) -> Reporter {

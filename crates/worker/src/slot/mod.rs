@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use tracing::{Instrument as _, Span, info_span};
 use valet_broker::{Delivery, Feed, FeedOptions, Publisher, Session};
-use valet_protocol::{JobMessage, Lane, salvage_id};
+use valet_protocol::JobMessage;
 
 use crate::cause::Cause;
 use crate::codec::escape;
 use crate::conclude::Conclusion;
-use crate::disposition::{End, Standing};
+use crate::disposition::Standing;
 use crate::gate::Gate;
 use crate::job::Worker;
 use crate::memo::Key;
@@ -21,6 +21,7 @@ use crate::reports::{Reporter, Turn};
 use crate::stop::{Phase, Stop};
 use crate::telemetry;
 use crate::terms::Terms;
+use crate::unreadable::Refusal;
 
 /// A slot's share of the worker.
 #[derive(Debug, Clone)]
@@ -100,7 +101,7 @@ impl Slot {
         let reports = self.reporter(turn);
         let _in_hand = self.worker.metrics.take(standing.stage, delivery.redelivered());
         let key = Key::new(message.id, delivery.body());
-        let conclusion = Conclusion { key: Some(key), ..self.conclusion(&standing, Some(message)) };
+        let conclusion = Conclusion { key: Some(key), ..self.conclusion(&standing, message) };
         // Held until it is settled: a copy in another slot waits for how it ends.
         let alone = match self.alone(&delivery, key, &reports).await {
             Ok(alone) => alone,
@@ -115,23 +116,13 @@ impl Slot {
         conclusion.conclude(delivery, Some(&reports), end).await;
     }
 
-    /// A message that is no job: a dead letter, and a report if it still says whose.
     async fn refuse(&self, delivery: Delivery, cause: Cause) {
-        let id = salvage_id(delivery.body()).or_else(|| delivery.message_id()?.parse().ok());
-        let attempt = delivery.stage().number();
-        let turn = id.map(|job| Turn { job, lane: Lane::default(), attempt, redelivery: 0 });
-        let span = match &turn {
-            Some(turn) => job_span(turn),
-            None => info_span!("delivery", message_id = delivery.message_id().map(escape), attempt),
-        };
-        let reports = turn.map(|turn| self.reporter(turn));
-        let standing = Standing::of_no_job(attempt, &self.terms);
-        let conclusion = self.conclusion(&standing, None);
-        conclusion.conclude(delivery, reports.as_ref(), End::Failed(cause)).instrument(span).await;
+        let Self { worker, publisher, stop, terms, .. } = self;
+        Refusal { worker, publisher, stop, terms }.conclude(delivery, cause).await;
     }
 
-    fn conclusion<'a>(&'a self, standing: &'a Standing, job: Option<&'a JobMessage>) -> Conclusion<'a> {
-        Conclusion { stop: &self.stop, standing, worker: &self.worker, job, key: None }
+    fn conclusion<'a>(&'a self, standing: &'a Standing, job: &'a JobMessage) -> Conclusion<'a> {
+        Conclusion { stop: &self.stop, standing, worker: &self.worker, job: Some(job), key: None }
     }
 
     fn reporter(&self, turn: Turn) -> Reporter {
