@@ -4,7 +4,7 @@
 //! record of its way (`x-death`), which no worker can write to.
 
 use crate::{
-    Counting, Delivery, Disposition, Numbers, Publisher, SettleError, Settled, Stage,
+    Counting, Delivery, Disposition, NumbersWatch, Publisher, SettleError, Settled, Stage,
     delivery::Hand,
     lease::Lease,
     link::Link,
@@ -52,17 +52,14 @@ pub struct EndedFeed {
     link: Link,
     publisher: Publisher,
     worker: String,
-    delivery_limit: u32,
-    counting: Counting,
+    numbers: NumbersWatch,
 }
 
 impl EndedFeed {
-    pub(crate) fn start(link: Link, publisher: Publisher, numbers: &Numbers, worker: String) -> Self {
-        let consumer_timeout = numbers.consumer_timeout();
+    pub(crate) fn start(link: Link, publisher: Publisher, numbers: NumbersWatch, worker: String) -> Self {
         let subscription =
-            Subscription { link: link.clone(), queue: JOBS_ENDED, window: WINDOW, consumer_timeout };
-        let (delivery_limit, counting) = (numbers.delivery_limit, numbers.counting());
-        Self { taken: subscription.start(), link, publisher, worker, delivery_limit, counting }
+            Subscription { link: link.clone(), queue: JOBS_ENDED, window: WINDOW, numbers: numbers.clone() };
+        Self { taken: subscription.start(), link, publisher, worker, numbers }
     }
 
     /// The next ended job; waits for as long as it takes, over reconnects. None once the session is
@@ -74,7 +71,7 @@ impl EndedFeed {
             generation: taken.opened.generation,
             acker: taken.delivery.acker.clone(),
             ended: taken.ended,
-            until: taken.until,
+            clock: taken.clock,
         };
         let hand = Hand {
             channel: taken.opened.channel,
@@ -99,12 +96,13 @@ impl EndedFeed {
 
     /// A limit of 3 means that it was given out 4 times.
     fn deliveries(&self, stage: Stage, properties: &BasicProperties) -> u32 {
-        if self.counting != Counting::Carried {
-            return self.delivery_limit.saturating_add(1);
+        let numbers = self.numbers.now();
+        if numbers.counting() != Counting::Carried {
+            return numbers.delivery_limit.saturating_add(1);
         }
         // The limit of a later stage is larger by the rejections that may have come before; a stage that
         // was left by losing yet another worker is no rejection, but one more loss.
-        let counted = limit_of(stage, self.delivery_limit).saturating_add(1);
+        let counted = limit_of(stage, numbers.delivery_limit).saturating_add(1);
         counted.saturating_sub(u32::try_from(rejections(properties)).unwrap_or(u32::MAX))
     }
 }

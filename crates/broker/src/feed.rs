@@ -3,7 +3,7 @@
 mod pull;
 
 use crate::{
-    Delivery, Disposition, Numbers, Publisher,
+    Delivery, Disposition, NumbersWatch, Publisher,
     link::{Link, RPC},
 };
 use pull::Pull;
@@ -38,7 +38,12 @@ pub struct Feed {
 }
 
 impl Feed {
-    pub(crate) fn start(link: Link, publisher: Publisher, options: FeedOptions, numbers: &Numbers) -> Self {
+    pub(crate) fn start(
+        link: Link,
+        publisher: Publisher,
+        options: FeedOptions,
+        numbers: NumbersWatch,
+    ) -> Self {
         let (wants, wanted) = mpsc::channel(1);
         let (found, jobs) = mpsc::channel(1);
         let task = tokio::spawn(Pull::new(link, publisher, options, numbers).run(wanted, found));

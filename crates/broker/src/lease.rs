@@ -6,7 +6,7 @@
 //! watches the connection, the channel, the consumer that stays open for it, and our own clock, which
 //! runs out first: a broker looks at the age of deliveries once a minute only.
 
-use crate::link::Link;
+use crate::{NumbersWatch, link::Link};
 use lapin::Acker;
 use std::{fmt, time::Duration};
 use tokio::{
@@ -29,7 +29,7 @@ pub struct Lease {
     pub(crate) acker: Acker,
     /// Set once the consumer has ended.
     pub(crate) ended: watch::Receiver<Option<LeaseLoss>>,
-    pub(crate) until: Instant,
+    pub(crate) clock: Clock,
 }
 
 /// Why a job is no longer ours.
@@ -56,12 +56,12 @@ impl Lease {
         if self.acker.poisoned() {
             return Some(loss("the broker closed the channel"));
         }
-        (Instant::now() >= self.until).then(held_too_long)
+        (Instant::now() >= self.clock.until()).then(held_too_long)
     }
 
     /// When our own clock calls it lost: shortly before the broker's consumer timeout.
     pub fn until(&self) -> std::time::Instant {
-        self.until.into_std()
+        self.clock.until().into_std()
     }
 
     /// Waits until it is lost, and never resolves otherwise. Then stop the work, store nothing and
@@ -74,7 +74,7 @@ impl Lease {
                 () = self.link.lost(self.generation) => {}
                 // An error means that nobody watches the consumer any more: the job was settled.
                 Ok(_) = ended.wait_for(Option::is_some) => {}
-                () = sleep_until(self.until) => {}
+                () = sleep_until(self.clock.until()) => {}
                 _ = look.tick() => {}
             }
             if let Some(loss) = self.loss() {
@@ -84,10 +84,24 @@ impl Lease {
     }
 }
 
-/// When a job that is given out now is lost by our own clock.
-pub(crate) fn until(consumer_timeout: Duration) -> Instant {
-    let margin = (consumer_timeout / MARGIN_PART).min(MARGIN_MAX);
-    Instant::now() + consumer_timeout.saturating_sub(margin)
+/// Our own clock for one job: since when we have it, and how long that may be as declared by now.
+#[derive(Clone, Debug)]
+pub(crate) struct Clock {
+    since: Instant,
+    numbers: NumbersWatch,
+}
+
+impl Clock {
+    /// Of a job that is given out now.
+    pub(crate) fn start(numbers: NumbersWatch) -> Self {
+        Self { since: Instant::now(), numbers }
+    }
+
+    fn until(&self) -> Instant {
+        let consumer_timeout = self.numbers.now().consumer_timeout();
+        let margin = (consumer_timeout / MARGIN_PART).min(MARGIN_MAX);
+        self.since + consumer_timeout.saturating_sub(margin)
+    }
 }
 
 fn held_too_long() -> LeaseLoss {

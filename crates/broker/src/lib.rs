@@ -52,7 +52,7 @@ pub use feed::{Feed, FeedOptions};
 pub use lease::{Lease, LeaseLoss};
 pub use link::LinkState;
 pub use log::{LogError, LogError as EventsError, Start};
-pub use numbers::Numbers;
+pub use numbers::{Numbers, NumbersWatch};
 pub use orders::{OrderItem, Orders};
 pub use outgoing::Outgoing;
 pub use publisher::{PublishError, Publisher, PublisherOptions, Receipt};

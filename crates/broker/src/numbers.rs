@@ -17,8 +17,14 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 use serde::{Deserialize, Serialize};
-use std::time::{Duration, Instant};
-use tokio::time::{sleep, timeout};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{Mutex, watch},
+    time::{sleep, timeout},
+};
 
 /// A log that says that it is empty is believed after this: its length is up to 5 s old, and a busy broker is slow to
 /// give the first entry. A log without any entry is what a broken-off declare leaves.
@@ -70,6 +76,94 @@ impl Numbers {
     /// How it counts returns; of a version that nobody knows the least is believed.
     pub(crate) fn counting(&self) -> Counting {
         self.version().map_or(Counting::Blurred, |version| version.capabilities().counting)
+    }
+}
+
+/// The numbers as they were read last: at the start, with each new connection, and whenever somebody asks. Clones are
+/// the same. A log that cannot be read changes nothing: what was declared is still the best that is known.
+#[derive(Clone, Debug)]
+pub struct NumbersWatch {
+    link: Link,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    latest: watch::Sender<Option<Numbers>>,
+    /// The connection that they were read on. Held while they are read: one reader is enough for all.
+    read_on: Mutex<u64>,
+}
+
+impl NumbersWatch {
+    /// Of what was read on the first connection.
+    pub(crate) fn new(link: Link, numbers: Option<Numbers>) -> Self {
+        let shared = Shared { latest: watch::Sender::new(numbers), read_on: Mutex::new(1) };
+        Self { link, shared: Arc::new(shared) }
+    }
+
+    /// What was declared, as far as it is known; none if no declaration is ([`Numbers::default`] is what then holds).
+    pub fn latest(&self) -> Option<Numbers> {
+        self.shared.latest.borrow().clone()
+    }
+
+    /// What holds now.
+    pub fn now(&self) -> Numbers {
+        self.latest().unwrap_or_default()
+    }
+
+    /// Changes as they are read.
+    pub fn subscribe(&self) -> watch::Receiver<Option<Numbers>> {
+        self.shared.latest.subscribe()
+    }
+
+    /// Reads them again, in a few round trips, and says what holds then.
+    pub async fn read_again(&self) -> Numbers {
+        let _alone = self.shared.read_on.lock().await;
+        self.look().await;
+        self.now()
+    }
+
+    /// Reads them again unless they were read on this connection; nobody waits for that.
+    pub(crate) fn renew(&self, generation: u64) {
+        let this = self.clone();
+        tokio::spawn(async move {
+            let mut read_on = this.shared.read_on.lock().await;
+            if *read_on < generation && this.look().await {
+                *read_on = generation;
+            }
+        });
+    }
+
+    /// Whether they could be read.
+    async fn look(&self) -> bool {
+        let Some(numbers) = read_once(&self.link).await else { return false };
+        let changed = |latest: &mut Option<Numbers>| {
+            let is_new = latest.as_ref() != Some(&numbers);
+            if is_new {
+                *latest = Some(numbers.clone());
+            }
+            is_new
+        };
+        if self.shared.latest.send_if_modified(changed) {
+            tracing::info!(?numbers, "the topology was declared anew");
+        }
+        true
+    }
+}
+
+/// The last entry of the log, if it can be read now. A connection with jobs on it is not given up over that.
+async fn read_once(link: &Link) -> Option<Numbers> {
+    let opened = timeout(RPC, link.channel()).await.ok()?.ok()?;
+    match timeout(RPC, last_entry(&opened.channel)).await {
+        Ok(Ok(entry)) => entry.and_then(|bytes| decode(&bytes)),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "the declared numbers cannot be read again");
+            None
+        }
+        Err(_) => {
+            let _ = timeout(RPC, opened.channel.close(200, "too slow".into())).await;
+            None
+        }
     }
 }
 

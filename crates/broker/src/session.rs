@@ -5,8 +5,8 @@
 
 use crate::{
     BrokerConfig, BrokerVersion, ConnectError, EndedFeed, Feed, FeedOptions, LetterFeed, LinkState, Numbers,
-    Orders, PublishError, Publisher, PublisherOptions, dead::DeadQueue, link::Link, log::Marker, numbers,
-    orders, start_check,
+    NumbersWatch, Orders, PublishError, Publisher, PublisherOptions, dead::DeadQueue, link::Link,
+    log::Marker, numbers, orders, start_check,
 };
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -33,7 +33,7 @@ pub struct Session {
     publish: Link,
     consume: Link,
     publisher: Publisher,
-    numbers: Option<Numbers>,
+    numbers: NumbersWatch,
 }
 
 /// Heartbeat of a worker's connections: a machine that vanishes is noticed within about twice this, and
@@ -54,7 +54,8 @@ impl Session {
             let publish = Link::start(config.clone(), "publish");
             let (publish, consume) = tokio::try_join!(publish, Link::start(config, "consume"))?;
             let publisher = Publisher::start(publish.clone(), PublisherOptions::default());
-            return Ok(Self { publish, consume, publisher, numbers: None });
+            let numbers = NumbersWatch::new(consume.clone(), None);
+            return Ok(Self { publish, consume, publisher, numbers });
         }
         let publish = Link::start(config.clone(), "publish").await?;
         start_check::check(&publish, purpose).await?;
@@ -64,18 +65,24 @@ impl Session {
             Purpose::Worker | Purpose::Producer => numbers::read(&consume).await?,
             Purpose::Reader | Purpose::Probe => None,
         };
+        let numbers = NumbersWatch::new(consume.clone(), numbers);
         Ok(Self { publish, consume, publisher, numbers })
     }
 
-    /// What was declared, as it was when the session was opened; none if no declaration is known
-    /// ([`Numbers::default`] is what then holds).
-    pub fn numbers(&self) -> Option<&Numbers> {
-        self.numbers.as_ref()
+    /// What was declared, as it was read last; none if no declaration is known ([`Numbers::default`] is what then
+    /// holds).
+    pub fn numbers(&self) -> Option<Numbers> {
+        self.numbers.latest()
+    }
+
+    /// The same as it changes: it is read again with each new connection, and when somebody asks.
+    pub fn numbers_watch(&self) -> NumbersWatch {
+        self.numbers.clone()
     }
 
     /// The broker's version; none if it is not known.
     pub fn broker_version(&self) -> Option<BrokerVersion> {
-        self.numbers.as_ref().and_then(Numbers::version)
+        self.numbers.latest().as_ref().and_then(Numbers::version)
     }
 
     /// The session's own publisher, with the default window (64) and shared by all callers.
@@ -90,12 +97,12 @@ impl Session {
 
     /// A feed of jobs for one slot. Call once per slot.
     pub fn feed(&self, options: FeedOptions) -> Feed {
-        Feed::start(self.consume.clone(), self.publisher(), options, &self.known())
+        Feed::start(self.consume.clone(), self.publisher(), options, self.numbers_watch())
     }
 
     /// The jobs that the broker itself ended. `worker` is written into the letters that come of them.
     pub fn ended_feed(&self, worker: impl Into<String>) -> EndedFeed {
-        EndedFeed::start(self.consume.clone(), self.publisher(), &self.known(), worker.into())
+        EndedFeed::start(self.consume.clone(), self.publisher(), self.numbers_watch(), worker.into())
     }
 
     /// All orders that are kept, then each as it comes.
@@ -110,11 +117,7 @@ impl Session {
 
     /// The letters of a queue as they come.
     pub fn letters(&self, queue: DeadQueue) -> LetterFeed {
-        LetterFeed::start(self.consume.clone(), queue, &self.known())
-    }
-
-    fn known(&self) -> Numbers {
-        self.numbers.clone().unwrap_or_default()
+        LetterFeed::start(self.consume.clone(), queue, self.numbers_watch())
     }
 
     /// State of the publishing connection.

@@ -4,8 +4,9 @@
 //! its window.
 
 use crate::{
+    NumbersWatch,
     backoff::Backoff,
-    lease::{self, LeaseLoss, loss},
+    lease::{Clock, LeaseLoss, loss},
     link::{Link, Opened, RPC},
 };
 use futures::StreamExt;
@@ -15,10 +16,9 @@ use lapin::{
     options::{BasicConsumeOptions, BasicQosOptions},
     types::FieldTable,
 };
-use std::time::Duration;
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 
 /// One message and what it hangs on.
@@ -27,8 +27,8 @@ pub(crate) struct Taken {
     pub(crate) delivery: Delivery,
     pub(crate) opened: Opened,
     pub(crate) ended: watch::Receiver<Option<LeaseLoss>>,
-    /// When our own clock calls it lost.
-    pub(crate) until: Instant,
+    /// Our own clock for it.
+    pub(crate) clock: Clock,
 }
 
 /// What to consume.
@@ -37,7 +37,7 @@ pub(crate) struct Subscription {
     pub(crate) queue: &'static str,
     /// Messages in hand at once, at most.
     pub(crate) window: u16,
-    pub(crate) consumer_timeout: Duration,
+    pub(crate) numbers: NumbersWatch,
 }
 
 impl Subscription {
@@ -57,6 +57,7 @@ impl Subscription {
                 () = found.closed() => return,
             };
             let Ok(opened) = opened else { return };
+            self.numbers.renew(opened.generation);
             let outcome = self.follow(&opened, &found, &mut backoff).await;
             // What is in hand or on its way goes back with the channel.
             if opened.channel.status().connected() {
@@ -100,8 +101,8 @@ impl Subscription {
             let cause = match next {
                 Some(Ok(delivery)) => {
                     *backoff = Backoff::default();
-                    let until = lease::until(self.consumer_timeout);
-                    let taken = Taken { delivery, opened: opened.clone(), ended: seen.clone(), until };
+                    let clock = Clock::start(self.numbers.clone());
+                    let taken = Taken { delivery, opened: opened.clone(), ended: seen.clone(), clock };
                     found.send(taken).await.ok()?;
                     continue;
                 }

@@ -189,7 +189,7 @@ async fn what_was_declared_is_known_to_whoever_connects() {
     let version = site.management().version().await.unwrap();
     let (worker, producer) = (site.worker().await, site.producer().await);
     for session in [&worker, &producer] {
-        assert_eq!(session.numbers(), Some(&site.topology.numbers(version)));
+        assert_eq!(session.numbers(), Some(site.topology.numbers(version)));
         assert_eq!(session.broker_version(), Some(version));
     }
     let other = TopologyOptions {
@@ -202,6 +202,9 @@ async fn what_was_declared_is_known_to_whoever_connects() {
     }
     let later = site.worker().await;
     assert_eq!(later.numbers().unwrap().consumer_timeout_seconds, 777, "the last declaration counts");
+    assert_eq!(worker.numbers(), Some(site.topology.numbers(version)), "nobody has asked");
+    assert_eq!(worker.numbers_watch().read_again().await.consumer_timeout_seconds, 777);
+    assert_eq!(worker.numbers(), later.numbers());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use valet_broker::{BrokerVersion, Numbers, Session};
+use valet_broker::{BrokerVersion, Session};
 
 /// What a job needs besides its wall limit: opening, checking, storing, and the broker's own clock, which looks
 /// once a minute.
@@ -22,7 +22,7 @@ pub struct HoldLimit {
 impl HoldLimit {
     /// The limit of this session's broker; its default where nobody has declared the numbers.
     pub fn of(session: &Session) -> Self {
-        let numbers = session.numbers().cloned().unwrap_or_else(Numbers::default);
+        let numbers = session.numbers().unwrap_or_default();
         Self { seconds: numbers.consumer_timeout_seconds, version: numbers.version() }
     }
 

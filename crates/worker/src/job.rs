@@ -32,7 +32,7 @@ use crate::progress::{FINALISING, PERCENT_MAX};
 use crate::reports::Reporter;
 use crate::scratch::{JobScratch, Scratch};
 use crate::telemetry::phase;
-use crate::terms::Terms;
+use crate::terms::TermsWatch;
 use crate::walls::Walls;
 
 /// What every job of this worker shares.
@@ -76,7 +76,7 @@ pub struct Attempt<'a> {
     /// When it was taken.
     pub taken: Instant,
     /// On which terms the broker lends it.
-    pub terms: Terms,
+    pub terms: TermsWatch,
     /// Whether an attempt before this one may have stored the output already.
     pub earlier: EarlierAttempt,
     /// What it is remembered by once it has ended.
@@ -103,9 +103,9 @@ impl Worker {
     pub async fn perform(&self, attempt: &Attempt<'_>) -> Result<Success, Cause> {
         let clock = Stopwatch::start(attempt.message.submitted_at);
         let job = phase("admit").in_scope(|| {
-            admit(attempt.message, &self.grants, &self.limits, &attempt.terms, Timestamp::now())
+            admit(attempt.message, &self.grants, &self.limits, &attempt.terms.now(), Timestamp::now())
         })?;
-        attempt.require_fit(job.limits.wall)?;
+        attempt.reports.while_beating(attempt.require_fit(job.limits.wall)).await?;
         attempt.reports.tell(ReportData::Accepted(Accepted {})).await;
         let hold = Hold::new(attempt.taken, job.limits.wall);
         // On the heap: it is large, and many futures hold it.
@@ -244,19 +244,23 @@ impl Worker {
 }
 
 impl Attempt<'_> {
-    /// Whether it can be done before the broker takes it back, as the topology is declared by now.
-    fn require_fit(&self, wall: Duration) -> Result<(), Cause> {
-        let consumer_timeout_seconds = self.terms.consumer_timeout.as_secs();
-        self.terms.require_fit(wall).map_err(|advice| Cause::TimeoutTooShort {
+    /// Whether it can be done before the broker takes it back. Somebody may have declared more time since the worker
+    /// last read how the topology is declared, so it reads that again before it says no.
+    async fn require_fit(&self, wall: Duration) -> Result<(), Cause> {
+        if self.terms.now().require_fit(wall).is_ok() {
+            return Ok(());
+        }
+        let terms = self.terms.read_again().await;
+        terms.require_fit(wall).map_err(|advice| Cause::TimeoutTooShort {
             wall_seconds: wall.as_secs(),
-            consumer_timeout_seconds,
+            consumer_timeout_seconds: terms.consumer_timeout.as_secs(),
             advice,
         })
     }
 
     /// What failed together must not come back together.
     async fn wait_for_turn(&self) {
-        tokio::time::sleep(self.terms.jitter(self.stage, fastrand::f64())).await;
+        tokio::time::sleep(self.terms.now().jitter(self.stage, fastrand::f64())).await;
     }
 
     async fn tell_phase(&self, phase: &str, percent: Option<f64>) {

@@ -23,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::scratch::Scratch;
 use crate::slot::Slot;
 use crate::stop::{Phase, Signals, Stop, stop};
-use crate::terms::Terms;
+use crate::terms::{Terms, TermsWatch};
 use crate::undertaker::Undertaker;
 use crate::walls::Walls;
 
@@ -146,7 +146,8 @@ pub async fn run(
     followers.spawn(room::follow_room(gate.clone(), worker.scratch.clone()));
     followers.spawn(worker.outages.clone().follow());
     followers.spawn(close_at_stop(gate.clone(), stop.clone()));
-    let lent = Lent { worker: &worker, session: &session, gate: &gate, health: &health, stop: &stop, terms };
+    let lent =
+        Lent { worker: &worker, session: &session, gate: &gate, health: &health, stop: &stop, terms: &terms };
     let ended = tokio::select! {
         () = lent.work(&config) => Ok(()),
         // Their jobs go back to the queue as the slots are dropped.
@@ -176,8 +177,8 @@ async fn close_at_stop(gate: Gate, stop: Stop) {
 }
 
 /// The broker's terms, if the longest job fits into them.
-fn terms(config: &Config, session: &Session) -> Result<Terms, RunError> {
-    let numbers = session.numbers().cloned();
+fn terms(config: &Config, session: &Session) -> Result<TermsWatch, RunError> {
+    let numbers = session.numbers();
     if numbers.is_none() {
         let advice = "declare the topology with this version's `valet topology declare`";
         tracing::warn!(advice, "the broker does not say how it was declared: taking RabbitMQ's own limits");
@@ -186,7 +187,11 @@ fn terms(config: &Config, session: &Session) -> Result<Terms, RunError> {
     let wall_seconds_max = config.limits.wall_seconds_max;
     // Without a limit of its own a worker takes what fits, if anything does.
     let fits = terms.require_fit(Duration::from_secs(wall_seconds_max.unwrap_or(1).into()));
-    fits.map(|()| terms).map_err(|advice| RunError::Timeout { wall_seconds_max, terms, advice })
+    fits.map(|()| TermsWatch::new(session.numbers_watch())).map_err(|advice| RunError::Timeout {
+        wall_seconds_max,
+        terms,
+        advice,
+    })
 }
 
 /// Ends some moments after the worker had to: what has not been handed back by then goes back with the connection.
@@ -283,7 +288,7 @@ struct Lent<'a> {
     gate: &'a Gate,
     health: &'a Health,
     stop: &'a Stop,
-    terms: Terms,
+    terms: &'a TermsWatch,
 }
 
 impl Lent<'_> {
@@ -295,7 +300,7 @@ impl Lent<'_> {
             // A job that is cancelled already must not be begun.
             () = caught_up => self.gate.open(Reason::Starting),
         }
-        log_start(config, self.worker, &self.terms);
+        log_start(config, self.worker, &self.terms.now());
         tokio::join!(self.run_slots(config), self.file_ended(config));
         self.session.publisher().flush().await;
     }
@@ -308,7 +313,7 @@ impl Lent<'_> {
                 publisher: self.session.publisher(),
                 gate: self.gate.clone(),
                 stop: self.stop.clone(),
-                terms: self.terms,
+                terms: self.terms.clone(),
             };
             let (alive, session) = (self.health.slot(), self.session.clone());
             async move {
@@ -326,7 +331,7 @@ impl Lent<'_> {
                 worker: self.worker.clone(),
                 publisher: self.session.publisher(),
                 stop: self.stop.clone(),
-                terms: self.terms,
+                terms: self.terms.clone(),
             };
             undertaker.run(self.session.ended_feed(config.name.as_str()))
         };

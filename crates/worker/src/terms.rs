@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use valet_broker::Numbers;
+use valet_broker::{Numbers, NumbersWatch};
 
 /// Time beyond the codec's wall limit for all else of an attempt: waiting its turn, open, check, store.
 pub const HOLD_SLACK: Duration = Duration::from_secs(240);
@@ -38,6 +38,29 @@ pub enum Lever {
     Topology,
     /// By the node's own configuration: before 3.12.
     Node,
+}
+
+/// The terms as they are at any moment: what is declared while the worker runs holds for it, too. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct TermsWatch(NumbersWatch);
+
+impl TermsWatch {
+    /// The terms behind a session's numbers.
+    #[must_use]
+    pub fn new(numbers: NumbersWatch) -> Self {
+        Self(numbers)
+    }
+
+    /// The terms as they were read last.
+    #[must_use]
+    pub fn now(&self) -> Terms {
+        Terms::of(&self.0.now())
+    }
+
+    /// The terms as they are declared by now: asks the broker.
+    pub async fn read_again(&self) -> Terms {
+        Terms::of(&self.0.read_again().await)
+    }
 }
 
 impl Default for Terms {

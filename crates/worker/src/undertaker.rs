@@ -18,7 +18,7 @@ use crate::job::Worker;
 use crate::reports::{Reporter, Turn};
 use crate::slot;
 use crate::stop::{Phase, Stop};
-use crate::terms::Terms;
+use crate::terms::TermsWatch;
 use crate::unreadable::Refusal;
 
 /// One task of each worker.
@@ -31,7 +31,7 @@ pub struct Undertaker {
     /// When to stop.
     pub stop: Stop,
     /// On which terms the broker lends jobs.
-    pub terms: Terms,
+    pub terms: TermsWatch,
 }
 
 impl Undertaker {
@@ -62,7 +62,7 @@ impl Undertaker {
 
     async fn file_job(&self, job: EndedJob, message: &JobMessage, turn: Turn) {
         // Behind the stages nothing is left to be saved by a retry: what is not filed goes back.
-        let standing = Standing { may_hand_back: true, ..slot::standing(&job, message, &self.terms) };
+        let standing = Standing { may_hand_back: true, ..slot::standing(&job, message, &self.terms.now()) };
         let reports = self.reporter(turn);
         let end = Box::pin(self.end_of(&job, message));
         let end = match unless_interrupted(&self.stop, &job.lease(), end).await {

@@ -12,7 +12,7 @@ use crate::job::Worker;
 use crate::reports::{Reporter, Turn};
 use crate::slot::job_span;
 use crate::stop::Stop;
-use crate::terms::Terms;
+use crate::terms::TermsWatch;
 
 /// What it takes to end one.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +24,7 @@ pub struct Refusal<'a> {
     /// When to stop.
     pub stop: &'a Stop,
     /// On which terms the broker lends jobs.
-    pub terms: &'a Terms,
+    pub terms: &'a TermsWatch,
 }
 
 impl Refusal<'_> {
@@ -40,7 +40,7 @@ impl Refusal<'_> {
         };
         let reporter = |turn| Reporter::new(self.publisher.clone(), self.worker.name.clone(), turn);
         let reports = turn.map(reporter);
-        let standing = &Standing::of_no_job(attempt, self.terms);
+        let standing = &Standing::of_no_job(attempt, &self.terms.now());
         let conclusion = Conclusion { stop: self.stop, standing, worker: self.worker, job: None, key: None };
         conclusion.conclude(message, reports.as_ref(), End::Failed(cause)).instrument(span).await;
     }

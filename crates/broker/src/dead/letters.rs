@@ -2,7 +2,7 @@
 
 use super::{DeadLetter, DeadQueue};
 use crate::{
-    Numbers,
+    NumbersWatch,
     link::Link,
     subscription::{Subscription, Taken},
 };
@@ -17,9 +17,8 @@ pub struct LetterFeed {
 }
 
 impl LetterFeed {
-    pub(crate) fn start(link: Link, queue: DeadQueue, numbers: &Numbers) -> Self {
-        let consumer_timeout = numbers.consumer_timeout();
-        let subscription = Subscription { link, queue: queue.name(), window: 1, consumer_timeout };
+    pub(crate) fn start(link: Link, queue: DeadQueue, numbers: NumbersWatch) -> Self {
+        let subscription = Subscription { link, queue: queue.name(), window: 1, numbers };
         Self { taken: subscription.start(), queue }
     }
 

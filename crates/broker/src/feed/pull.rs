@@ -23,11 +23,11 @@
 
 use super::FeedOptions;
 use crate::{
-    Counting, Delivery, Disposition, Numbers, Publisher, Stage,
+    Delivery, Disposition, NumbersWatch, Publisher, Stage,
     backoff::Backoff,
     delivery::Hand,
     hold::Hold,
-    lease::{self, Lease},
+    lease::{Clock, Lease},
     link::{Closed, Link, Opened, RPC},
     returns::Returns,
     topology::names,
@@ -72,8 +72,7 @@ pub(super) struct Pull {
     link: Link,
     publisher: Publisher,
     options: FeedOptions,
-    consumer_timeout: Duration,
-    counting: Counting,
+    numbers: NumbersWatch,
     /// One permit: the slot. Held by the delivery in hand.
     slot: Arc<Semaphore>,
     opened: Option<Opened>,
@@ -82,13 +81,12 @@ pub(super) struct Pull {
 }
 
 impl Pull {
-    pub(super) fn new(link: Link, publisher: Publisher, options: FeedOptions, numbers: &Numbers) -> Self {
+    pub(super) fn new(link: Link, publisher: Publisher, options: FeedOptions, numbers: NumbersWatch) -> Self {
         Self {
             link,
             publisher,
             options,
-            consumer_timeout: numbers.consumer_timeout(),
-            counting: numbers.counting(),
+            numbers,
             slot: Arc::new(Semaphore::new(1)),
             opened: None,
             looked: None,
@@ -144,7 +142,7 @@ impl Pull {
             generation: opened.generation,
             acker: found.job.acker.clone(),
             ended,
-            until: lease::until(self.consumer_timeout),
+            clock: Clock::start(self.numbers.clone()),
         };
         let hand = Hand {
             channel: opened.channel.clone(),
@@ -154,7 +152,7 @@ impl Pull {
             _slot: Some(slot),
             settled: false,
         };
-        let returns = Returns::of(&found.job, found.stage, self.counting);
+        let returns = Returns::of(&found.job, found.stage, self.numbers.now().counting());
         Delivery::new(found.job, found.stage, returns, lease, hand)
     }
 
@@ -181,6 +179,7 @@ impl Pull {
             return Ok(opened.clone());
         }
         let opened = self.link.channel().await?;
+        self.numbers.renew(opened.generation);
         // A window of one, for all consumers that this channel will have. Refused: the first consumer
         // says so, too.
         let _ = answered(opened.channel.basic_qos(1, BasicQosOptions::default())).await;

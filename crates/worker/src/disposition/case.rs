@@ -157,7 +157,7 @@ cases! {
     ScratchFull         Transient  ScratchFull         "scratch has no room";
     ScratchBroken       Transient  Internal            "scratch cannot be used";
     HeldTooLong         Transient  StorageUnavailable  "the whole attempt took longer than its wall limit and 240 s: transfers were slow";
-    TimeoutTooShort     Transient  BrokerUnavailable   "the broker would take the job back before its wall limit: topology was declared anew";
+    TimeoutTooShort     Transient  BrokerUnavailable   "the broker would take the job back before its wall limit, as the topology is declared at that moment";
     HandedBackTooOften  Transient  WorkerLost          "the worker ends, and one more hand-back would be over the broker's delivery limit";
     // Not this worker's to end.
     WorkerLost          Lost       WorkerLost          "the broker gave it out as often as its delivery limit says, and no worker came to an end with it";

@@ -50,7 +50,7 @@ impl Slot {
             number: message.attempts_before.saturating_add(delivery.stage().number()),
             stage: delivery.stage().number(),
             taken,
-            terms: self.terms,
+            terms: self.terms.clone(),
             earlier: if alone.waited { EarlierAttempt::Possible } else { earlier_attempt(delivery, message) },
             key: alone.key,
             reports,

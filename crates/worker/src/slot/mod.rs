@@ -20,7 +20,7 @@ use crate::memo::Key;
 use crate::reports::{Reporter, Turn};
 use crate::stop::{Phase, Stop};
 use crate::telemetry;
-use crate::terms::Terms;
+use crate::terms::{Terms, TermsWatch};
 use crate::unreadable::Refusal;
 
 /// A slot's share of the worker.
@@ -35,7 +35,7 @@ pub struct Slot {
     /// When to stop.
     pub stop: Stop,
     /// On which terms the broker lends jobs.
-    pub terms: Terms,
+    pub terms: TermsWatch,
 }
 
 impl Slot {
@@ -97,7 +97,7 @@ impl Slot {
 
     async fn handle_job(&self, delivery: Delivery, message: &JobMessage, turn: Turn, taken: Instant) {
         tracing::info!(preset = message.preset.name, redelivery = turn.redelivery, "took a job");
-        let standing = standing(&delivery, message, &self.terms);
+        let standing = standing(&delivery, message, &self.terms.now());
         let reports = self.reporter(turn);
         let _in_hand = self.worker.metrics.take(standing.stage, delivery.redelivered());
         let key = Key::new(message.id, delivery.body());

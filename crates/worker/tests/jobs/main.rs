@@ -4,6 +4,7 @@
 mod copies;
 mod ends;
 mod stage;
+mod terms;
 
 use std::path::Path;
 

@@ -38,9 +38,7 @@ impl Stage {
     pub(crate) async fn declared(broker: &'static Broker, options: TopologyOptions) -> Self {
         let storage = Storage::shared();
         let vhost = broker.vhost();
-        let (url, user) = (broker.management_url(), broker.username());
-        let password = Password::from(broker.password());
-        let management = Management::new(&url, user, password, &vhost, &TlsConfig::default()).unwrap();
+        let management = management(broker, &vhost);
         management.declare(&Topology::standard(&options)).await.unwrap();
         let names = LoginNames::with_prefix(&vhost);
         let logins = management.provision(&names, Existing::Keep).await.unwrap();
@@ -51,6 +49,12 @@ impl Stage {
         let events = EventLog::replay(&producer, Start::First);
         let (container, scratch) = (storage.container(), tempfile::tempdir().unwrap());
         Self { vhost, storage, container, scratch, names, logins, producer, events }
+    }
+
+    /// Declares the topology anew.
+    pub(crate) async fn declare(&self, options: &TopologyOptions) {
+        let management = management(Broker::shared(), &self.vhost);
+        management.declare(&Topology::standard(options)).await.unwrap();
     }
 
     /// The built worker with nothing but what it needs; `settings` are further variables.
@@ -140,6 +144,12 @@ impl Stage {
     pub(crate) async fn reports(&mut self, job: JobId, worker: &Process) -> Vec<Report> {
         self.reports_until(job, worker, |report| report.kind().is_final()).await
     }
+}
+
+fn management(broker: &Broker, vhost: &Vhost<'_>) -> Management {
+    let (url, user) = (broker.management_url(), broker.username());
+    let password = Password::from(broker.password());
+    Management::new(&url, user, password, vhost, &TlsConfig::default()).unwrap()
 }
 
 fn password_of(logins: &[Login], role: Role) -> Password {
