@@ -16,7 +16,7 @@ pub enum Exit {
     Config,
     /// Data given to the command is wrong: a manifest, a grant, a preset's parameter, a dead letter.
     Data,
-    /// The broker or the storage could not be reached, or stopped answering.
+    /// The broker, the storage or the status store could not be reached, or stopped answering.
     Unavailable,
     /// A mistake in Valet itself.
     Internal,
@@ -54,7 +54,7 @@ pub const TABLE: [Row; 9] = [
     (
         Exit::Unavailable,
         "unavailable",
-        "the broker or the storage could not be reached or stopped answering",
+        "the broker, the storage or the status store could not be reached or stopped answering",
         "`valet doctor`; then the same command again (with the same --idempotency-key)",
     ),
     (

@@ -74,6 +74,12 @@ impl Failure {
         self.what.is_empty()
     }
 
+    /// What happened and its causes in one line, for a log.
+    pub fn line(&self) -> String {
+        let parts: Vec<&str> = std::iter::once(&self.what).chain(&self.causes).map(String::as_str).collect();
+        parts.join(": ")
+    }
+
     /// The failure as one JSON object, for `--json`.
     pub fn to_json(&self) -> serde_json::Value {
         json!({ "error": { "what": self.what, "causes": self.causes, "advice": self.advice,

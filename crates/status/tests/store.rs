@@ -136,6 +136,8 @@ fn jobs_are_found_by_what_they_are_asked_for() {
         };
         let failed = Filter { states: vec![State::Failed], ..any.clone() };
         assert_eq!(number(failed).await, 3);
+        let twice = Filter { states: vec![State::Failed, State::Failed], ..any.clone() };
+        assert_eq!(number(twice).await, 3, "a state that is named twice counts once");
         assert_eq!(number(Filter { states: vec![State::Failed, State::Running], ..any.clone() }).await, 9);
         assert_eq!(number(Filter { reason: Some(Reason::NotMedia), ..any.clone() }).await, 3);
         let tag = |value: &str| vec![("title".to_owned(), value.to_owned())];
@@ -187,14 +189,41 @@ fn storages_word_is_asked_for_once_and_kept() {
         let store = open(&url).await;
         let told = vec![submitted(0), report(1, "w1", (1, 0), succeeded(Stored::Created))];
         store.feed(LOG, &batch(0, told)).await.expect("fed");
-        assert_eq!(store.to_verify(10).await.expect("jobs").len(), 1);
+        assert_eq!(store.to_verify(10, None).await.expect("jobs").len(), 1);
         let judged = store.judge(id(1), &Sight::Absent, at(9)).await.expect("judged").expect("a job");
         assert_eq!((judged.state, judged.reason), (State::Failed, Some(Reason::OutputMismatch)));
-        assert_eq!(store.to_verify(10).await.expect("jobs").len(), 0);
+        assert_eq!(store.to_verify(10, None).await.expect("jobs").len(), 0);
         let kept = store.judge(id(1), &Sight::Unknown, at(10)).await.expect("judged");
         assert_eq!(kept, Some(judged));
         assert_eq!(states(&store, &Filter::default()).await, [(id(1), State::Failed)]);
         assert_eq!(store.judge(id(2), &Sight::Absent, at(9)).await.expect("no job"), None);
+        store.close().await;
+    });
+}
+
+#[test]
+fn outputs_to_compare_are_given_page_by_page() {
+    on_both(|url| async move {
+        let store = open(&url).await;
+        let done = |number: u32| {
+            // Two of each time.
+            let of = |it: Report| Report { job: id(number), ..it };
+            [
+                of(submitted(i64::from(number / 2))),
+                of(report(1_000, "w1", (1, 0), succeeded(Stored::Created))),
+            ]
+        };
+        store.feed(LOG, &batch(0, (1..=7).flat_map(done).collect())).await.expect("fed");
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.to_verify(3, after.as_ref()).await.expect("a page");
+            seen.extend(page.iter().map(|job| job.id));
+            after = page.last().cloned();
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, (1..=7).map(id).collect::<Vec<_>>(), "each once, though nobody has compared any");
         store.close().await;
     });
 }

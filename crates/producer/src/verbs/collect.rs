@@ -1,29 +1,27 @@
 //! `valet collect`: keeps the status store up to date all the time.
-//! Must never stop for storage that does not answer: what cannot be verified now is verified later.
+//! Must never stop for storage or a store that does not answer: what cannot be done now is done later.
 
 use std::time::Duration;
 
 use clap::Args;
-use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, sleep};
 use valet_broker::{LinkState, LogItem, Session};
 
+use super::comparing::{Comparing, compare_all};
 use crate::config::Needs;
 use crate::context::Context;
+use crate::exit::Exit;
 use crate::failure::Outcome;
-use crate::follow::{Feed, JobState, Ledger, store_failure};
+use crate::follow::{Feed, Ledger, store_failure};
+use crate::pauses::Pauses;
 use crate::stop::Stop;
 use crate::verify::Verifier;
 
 /// How often the store is marked as up to date, and looked through for outputs to verify.
 const TICK: Duration = Duration::from_secs(1);
-/// Outputs looked at at once.
-const LOOKS: usize = 8;
-/// Outputs asked for at once from the store.
-const PAGE: u32 = 64;
-/// How long outputs wait after storage did not answer.
-const PAUSE: Duration = Duration::from_secs(30);
+/// Work that went well for so long begins with short pauses again.
+const SETTLED: Duration = Duration::from_secs(60);
 /// How often old jobs are cleared out, and how many batches of 500 at most.
 const CLEAR_OUT_EVERY: SignedDuration = SignedDuration::from_mins(10);
 const CLEAR_OUT_BATCHES: u32 = 100;
@@ -33,7 +31,8 @@ const CLEAR_OUT_BATCHES: u32 = 100;
 /// Reads the log of reports into the store until it is stopped; `valet list` and `valet status` then answer without
 /// the broker, and nothing is missed although the log is kept for a week only. With the storage account's key at
 /// hand, every stored output is compared with its report. Jobs that ended longer ago than status.retention_days are
-/// cleared out. Several may run at once; one is enough.
+/// cleared out. Several may run at once; one is enough. A status store or storage that does not answer is tried again;
+/// with --once, exit code 69 tells that outputs could not be compared (77: that storage refused).
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// Stop once the store is up to date and every output was looked at
@@ -48,16 +47,22 @@ impl Options {
         let ledger = Ledger::open(&config).await?;
         let verifier = Verifier::of(&config)?;
         let session = config.session().await?;
-        let mut feed = Feed::open(&ledger, &session).await?;
-        let verifying = verify_always(&ledger, verifier.as_ref());
+        let verifier = verifier.as_ref();
         let work = async {
-            feed.catch_up().await?;
+            // Here failures end it still: settings that are wrong should not look like a pause.
+            Feed::open(&ledger, &session).await?.catch_up().await?;
             tracing::info!("the status store is up to date");
             if self.once {
                 ledger.clear_out_when_due(SignedDuration::ZERO, CLEAR_OUT_BATCHES).await?;
-                return verify(&ledger, verifier.as_ref()).await.map(|_| ());
+                return match verifier {
+                    Some(verifier) => compare_all(&ledger, verifier).await,
+                    None => Ok(()),
+                };
             }
-            tokio::try_join!(follow(&mut feed, &ledger, &session), verifying, clear_out(&ledger)).map(|_| ())
+            let following = survive("read the log of reports", async || follow(&ledger, &session).await);
+            let comparing = survive("compare outputs", async || compare(&ledger, verifier).await);
+            let clearing = survive("clear out old jobs", async || clear_out(&ledger).await);
+            tokio::try_join!(following, comparing, clearing).map(|_| ())
         };
         let ended = tokio::select! {
             ended = work => ended,
@@ -71,7 +76,10 @@ impl Options {
 }
 
 /// Reads on for ever; while the broker is there, the store counts as up to date.
-async fn follow(feed: &mut Feed, ledger: &Ledger, session: &Session) -> Outcome {
+async fn follow(ledger: &Ledger, session: &Session) -> Outcome {
+    let mut feed = Feed::open(ledger, session).await?;
+    // The store may be far behind after a failure, and must not count as up to date then.
+    feed.catch_up().await?;
     let mut tick = interval(TICK);
     let states = session.consume_state();
     loop {
@@ -100,55 +108,42 @@ async fn clear_out(ledger: &Ledger) -> Outcome {
     }
 }
 
-async fn verify_always(ledger: &Ledger, verifier: Option<&Verifier>) -> Outcome {
+async fn compare(ledger: &Ledger, verifier: Option<&Verifier>) -> Outcome {
+    let Some(verifier) = verifier else { return Ok(()) };
+    let (mut comparing, mut pauses) = (Comparing::default(), Pauses::default());
     let mut tick = interval(TICK);
-    let mut silent_until: Option<Instant> = None;
     loop {
-        let now = tick.tick().await;
-        if silent_until.is_some_and(|until| now < until) {
-            continue;
-        }
-        silent_until = match verify(ledger, verifier).await? {
-            true => None,
-            false => Some(now + PAUSE),
-        };
-    }
-}
-
-/// Looks at every output that nobody has looked at. `false`: storage did not answer for some.
-async fn verify(ledger: &Ledger, verifier: Option<&Verifier>) -> Outcome<bool> {
-    let Some(verifier) = verifier else { return Ok(true) };
-    loop {
-        let jobs = ledger.store().to_verify(PAGE).await.map_err(|error| store_failure(&error))?;
-        if jobs.is_empty() {
-            return Ok(true);
-        }
-        let looks = futures::stream::iter(jobs).map(|job| look(ledger, verifier, job)).buffer_unordered(LOOKS);
-        let looked: Vec<Outcome<bool>> = looks.collect().await;
-        let mut is_answered = true;
-        for answered in looked {
-            is_answered &= answered?;
-        }
-        if !is_answered {
-            return Ok(false);
-        }
-    }
-}
-
-async fn look(ledger: &Ledger, verifier: &Verifier, job: JobState) -> Outcome<bool> {
-    let Some(output) = job.to_verify() else { return Ok(true) };
-    match verifier.look(&output.blob).await {
-        Ok(sight) => {
-            let judged = ledger.store().judge(job.id, &sight, Timestamp::now()).await;
-            if let Some(job) = judged.map_err(|error| store_failure(&error))?.filter(|job| !job.is_done()) {
-                let detail = job.detail.as_deref().unwrap_or_default();
-                tracing::warn!(job.id = %job.id, state = job.state.word(), detail, "no output to count on");
+        tick.tick().await;
+        let Some(unseen) = comparing.walk(ledger, verifier).await? else {
+            if pauses.is_failing() {
+                tracing::info!("every output was compared with storage again");
             }
-            Ok(true)
+            pauses.succeed();
+            continue;
+        };
+        // Once, not for each output and each try of a long silence.
+        if !pauses.is_failing() {
+            tracing::warn!(error = %unseen.failure(), "outputs could not be compared with storage; later again");
         }
-        Err(error) => {
-            tracing::warn!(job.id = %job.id, error = %error, "an output could not be verified; later again");
-            Ok(false)
+        sleep(pauses.fail()).await;
+    }
+}
+
+/// Does work without an end again whenever store or broker fail it: a database that restarts must not end the
+/// collector. What else fails ends it.
+async fn survive(what: &'static str, mut work: impl AsyncFnMut() -> Outcome) -> Outcome {
+    let mut pauses = Pauses::default();
+    loop {
+        let begun = Instant::now();
+        let Err(failure) = work().await else { return Ok(()) };
+        if failure.exit() != Exit::Unavailable {
+            return Err(failure);
         }
+        if begun.elapsed() > SETTLED {
+            pauses.succeed();
+        }
+        let pause = pauses.fail();
+        tracing::warn!(what, error = failure.line(), pause_seconds = pause.as_secs(), "the collector goes on after a pause");
+        sleep(pause).await;
     }
 }

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use crate::context::Context;
 use crate::failure::Outcome;
 
+mod comparing;
 mod ending;
 mod enqueue;
 mod ids;

@@ -1,8 +1,9 @@
-//! Storage that does not answer when outputs are to be compared: no job passes as done meanwhile.
+//! Storage that does not answer when outputs are to be compared, and a status store that does not: no job passes as
+//! done meanwhile, and a collector goes on.
 
 use serde_json::Value;
 use valet_protocol::Stored;
-use valet_testkit::{Fault, FaultProxy, Program, wait_for};
+use valet_testkit::{Fault, FaultProxy, Postgres, Program, wait_for};
 
 use crate::site::{Site, TIMEOUT, runtime};
 use crate::stand_in::{Fate, work_once};
@@ -46,6 +47,10 @@ fn an_output_that_nobody_could_look_at_is_not_done() {
         refused.stderr.contains("could not be compared") && refused.stderr.contains("403"),
         "{refused:?}"
     );
+    let once = through(&site, &strict, "collect --once").run(TIMEOUT).expect_code(77);
+    assert!(once.stderr.contains("could not be compared") && once.stderr.contains("403"), "{once:?}");
+    let collected = through(&site, &silent, "collect --once").run(TIMEOUT).expect_code(69);
+    assert!(collected.stderr.contains("could not be compared"), "{}", collected.stderr);
     let given_up = patient.finish(TIMEOUT).expect_code(69);
     assert_eq!(verified(&given_up.stdout), Value::Null);
     assert!(given_up.stderr.contains("the outputs of 1 of 1 jobs"), "{}", given_up.stderr);
@@ -64,4 +69,31 @@ fn an_output_is_looked_at_again_when_storage_is_back() {
     });
     proxy.heal();
     assert_eq!(verified(&wait.finish(TIMEOUT).expect_code(0).stdout), Value::Bool(true));
+}
+
+#[test]
+fn a_collector_outlives_a_restart_of_its_database() {
+    let site = Site::new();
+    let postgres = Postgres::start();
+    let database = postgres.database();
+    let collector = site.valet("-v collect").env("VALET_STATUS_URL", database.url()).start();
+    let wait_for_words = |words: &str| {
+        wait_for(words, TIMEOUT, || match collector.stderr() {
+            told if told.contains(words) => Ok(()),
+            told => Err(format!("running: {}; {told}", collector.is_running())),
+        });
+    };
+    wait_for_words("the status store is up to date");
+    postgres.stop();
+    wait_for_words("goes on after a pause");
+    postgres.restart();
+    let id = done(&site);
+    wait_for("the job's end in the store, compared", TIMEOUT, || {
+        let row = database.run("SELECT id, state, to_verify FROM valet_jobs");
+        if row.trim() == format!("{id}|succeeded|0") {
+            Ok(())
+        } else {
+            Err(format!("{row} {}", collector.stderr()))
+        }
+    });
 }

@@ -1,6 +1,8 @@
 //! What jobs are asked for by, as the conditions of a query.
 //! Must never put a value into SQL: values are bound.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
@@ -179,7 +181,8 @@ impl Filter {
 
     /// Each state by itself is quick to find in order; several at once would have to be sorted whole.
     pub(super) fn each_state(&self) -> Vec<Option<State>> {
-        if self.states.is_empty() { vec![None] } else { self.states.iter().copied().map(Some).collect() }
+        let states: BTreeSet<State> = self.states.iter().copied().collect();
+        if states.is_empty() { vec![None] } else { states.into_iter().map(Some).collect() }
     }
 }
 

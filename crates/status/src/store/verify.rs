@@ -10,15 +10,23 @@ use crate::record::JobRecord;
 use crate::verdict::Sight;
 
 impl Store {
-    /// Jobs whose outputs are to be compared, oldest first.
+    /// Jobs whose outputs are to be compared, oldest first; only those behind `after`.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn to_verify(&self, limit: u32) -> Result<Vec<JobRecord>, StatusError> {
+    pub async fn to_verify(
+        &self,
+        limit: u32,
+        after: Option<&JobRecord>,
+    ) -> Result<Vec<JobRecord>, StatusError> {
         let sql = "SELECT r.body FROM valet_jobs j JOIN valet_records r ON r.id = j.id WHERE j.to_verify = 1 \
-                   ORDER BY j.begun_ms LIMIT $1";
-        let rows =
-            sqlx::query(sql).bind(i64::from(limit)).fetch_all(&self.pool).await.map_err(failed("read"))?;
+                   AND (j.begun_ms, j.id) > ($1, $2) ORDER BY j.begun_ms, j.id LIMIT $3";
+        let (begun, id) = match after {
+            Some(job) => (job.begun_at().as_millisecond(), job.id.to_string()),
+            None => (i64::MIN, String::new()),
+        };
+        let query = sqlx::query(sql).bind(begun).bind(id).bind(i64::from(limit));
+        let rows = query.fetch_all(&self.pool).await.map_err(failed("read"))?;
         let record =
             |found: &sqlx::any::AnyRow| row::record(&found.try_get::<String, _>(0).map_err(failed("read"))?);
         rows.iter().map(record).collect()
