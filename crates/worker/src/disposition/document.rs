@@ -2,7 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::{Case, Class, STAGES, Standing, Verdict, verdict};
+use jiff::Timestamp;
+use valet_broker::LeaseLoss;
+use valet_protocol::{Stored, Success, Timings};
+
+use super::{Case, Class, End, STAGES, Standing, Verdict, decide, verdict};
+use crate::cause::Cause;
 
 /// Both tables as markdown: what follows of each class, and the rows.
 #[must_use]
@@ -45,14 +50,72 @@ fn words(class: Class, verdict: Verdict) -> String {
     }
 }
 
-fn told(class: Class) -> &'static str {
-    match class {
-        Class::Done => "`succeeded`",
-        Class::Cancelled => "`cancelled`",
-        Class::Permanent => "`failed`",
-        Class::Transient => "`retrying`; behind the last stage `dead`",
-        Class::Expired => "`expired` with the remints left",
-        Class::Lost => "`dead`",
-        Class::HandedBack | Class::TakenBack => "nothing",
+/// Kinds of the reports that are decided upon, in a first stage and in the last one where that makes a difference.
+fn told(class: Class) -> String {
+    let at = |stage| {
+        let report = decide(an_end(class), &standing(stage, 1)).report;
+        report.map_or("nothing".to_owned(), |report| format!("`{}`", report.kind().word()))
+    };
+    match (at(1), at(STAGES)) {
+        (first, last) if first == last => first,
+        (first, last) => format!("{first}; behind the last stage {last}"),
+    }
+}
+
+/// An end of this class.
+fn an_end(class: Class) -> End {
+    End::Failed(match class {
+        Class::Done => return End::Succeeded(Box::new(a_success())),
+        Class::Cancelled => return End::Cancelled(String::new()),
+        Class::HandedBack => return End::HandedBack,
+        Class::TakenBack => return End::TakenBack(LeaseLoss { cause: String::new() }),
+        Class::Permanent => Cause::InputEmpty,
+        Class::Transient => Cause::HandedBackTooOften,
+        Class::Expired => Cause::TooLate(Timestamp::UNIX_EPOCH),
+        Class::Lost => Cause::WorkerLost { deliveries: None },
+    })
+}
+
+fn a_success() -> Success {
+    Success {
+        stored: Stored::Created,
+        output: String::new().into(),
+        content_type: String::new().into(),
+        input_bytes: 0,
+        output_bytes: None,
+        sha256: None,
+        md5: None,
+        media: None,
+        timings: Timings::default(),
+        codec_version: String::new().into(),
+        jail: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_that_stands_for_a_class_is_of_that_class() {
+        for class in Class::ALL {
+            assert_eq!(decide(an_end(class), &standing(1, 1)).case.class(), class);
+        }
+    }
+
+    #[test]
+    fn what_is_told_of_a_class_is_what_is_decided() {
+        let all = Class::ALL.map(|class| (class.name(), told(class)));
+        let expected = [
+            ("done", "`succeeded`"),
+            ("cancelled", "`cancelled`"),
+            ("permanent", "`failed`"),
+            ("transient", "`retrying`; behind the last stage `dead`"),
+            ("expired", "`expired`"),
+            ("lost", "`dead`"),
+            ("handed back", "nothing"),
+            ("taken back", "nothing"),
+        ];
+        assert_eq!(all, expected.map(|(class, told)| (class, told.to_owned())));
     }
 }

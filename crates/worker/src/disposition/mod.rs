@@ -1,20 +1,8 @@
 //! What becomes of a job: every end of a delivery is reduced to how it is settled and what is told. The only place
 //! that decides; it settles nothing itself.
 //!
-//! [`Case`] is the table of all ends with class and reason; [`verdict()`] says what follows of a class:
-//!
-//! | class | settled | told |
-//! |---|---|---|
-//! | done | ack | `succeeded` |
-//! | cancelled | ack | `cancelled` |
-//! | permanent | dead letter with its reason | `failed` |
-//! | transient | to the next stage; in the last one dead letter `attempts-exhausted`, cause in the detail | `retrying`; `dead` |
-//! | expired | to the queue `expired`, for new grants; without remints dead letter | `expired` |
-//! | lost | dead letter `worker-lost` | `dead` |
-//! | handed back | to anybody, at once | nothing |
-//! | taken back | nothing | nothing: somebody else has it, and will speak |
-//!
-//! `docs/job-lifecycle.md` has both tables, written from here by a test.
+//! [`Case`] is the table of all ends with class and reason; [`verdict()`] says how a class is settled, and [`decide`]
+//! what is told. `docs/job-lifecycle.md` has it all as tables, written from here by a test.
 
 mod case;
 mod document;
