@@ -27,6 +27,6 @@ pub use account::{Account, AccountError};
 pub use error::MintError;
 pub use key::{AccountKey, DelegationKey, KeyError};
 pub use signer::Signer;
-pub use spec::{Binding, GrantSpec, IpRange, Protocol, Resource, ResponseHeaders};
+pub use spec::{Binding, GrantSpec, IpRange, Protocol, Resource, ResponseHeaders, SKEW};
 pub use verify::VerifyError;
 pub use version::{SasVersion, UnknownVersion};

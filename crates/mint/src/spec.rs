@@ -11,7 +11,7 @@ use crate::version::SasVersion;
 
 /// How long before now a grant starts to hold, so that clocks may differ. Source: Microsoft's SAS best
 /// practices ask for 15 minutes.
-const SKEW: SignedDuration = SignedDuration::from_mins(15);
+pub const SKEW: SignedDuration = SignedDuration::from_mins(15);
 
 /// What a SAS opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,14 +7,11 @@ use serde_json::Map;
 use valet_broker::DeadLetter;
 use valet_grant::token::ResourceKind;
 use valet_grant::{GrantUrl, Right, Rights, Role, SasToken};
-use valet_mint::{Signer, VerifyError};
+use valet_mint::{SKEW, Signer, VerifyError};
 use valet_protocol::{DecodeError, ETag, JobMessage, Limits, PresetRef, Reason, limits};
 
 use crate::address::{AddressError, BlobAddress};
 use crate::batch::{Chosen, JobPlan, TTL_SECONDS_DEFAULT, TTL_SECONDS_MAX, WAIT_SECONDS_MIN};
-
-/// Grants hold from so long before they are minted (`valet-mint` does it, for clocks that differ).
-const GRANT_HEAD_SECONDS: u64 = 15 * 60;
 
 /// Why a letter is not enqueued again.
 #[derive(Debug, thiserror::Error)]
@@ -187,8 +184,8 @@ impl Proven {
 /// How long a grant of ours lived: they are made to hold from a while before they are minted.
 fn life(grant: &GrantUrl) -> Option<u64> {
     let validity = SasToken::parse(grant).ok()?.validity()?;
-    let whole = validity.expiry.duration_since(validity.start?).as_secs();
-    u64::try_from(whole).ok()?.checked_sub(GRANT_HEAD_SECONDS)
+    let whole = validity.expiry.duration_since(validity.start?);
+    u64::try_from(whole.as_secs().checked_sub(SKEW.as_secs())?).ok()
 }
 
 /// How many attempts the job has had: reports of the next one must not look like those of an earlier one. The
