@@ -5,10 +5,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::Signal;
 use serde_json::Value;
-use valet_status::{Store, StoreUrl, seed};
+use valet_status::{Store, StoreUrl};
 use valet_testkit::{Broker, Fault, FaultProxy, Gate, Postgres, Process, Storage, wait_for};
 
 use crate::stage::{COMMAND_TIMEOUT, START_TIMEOUT, Stage};
+
+/// Made-up jobs, as the status store's own tests fill it.
+#[path = "../../crates/status/tests/common/seed.rs"]
+mod seed;
 
 /// Workers report every 10 s, so 30 s of silence show within 40 s; the rest is room for a busy machine.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(80);

@@ -4,7 +4,10 @@
 use std::time::Instant;
 
 use jiff::Timestamp;
-use valet_status::{Filter, Page, State, Store, StoreUrl, Text, seed};
+use valet_status::{Filter, Page, State, Store, StoreUrl, Text};
+
+#[path = "../tests/common/seed.rs"]
+mod seed;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

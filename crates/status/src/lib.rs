@@ -19,6 +19,5 @@ pub use attempt::{AttemptRecord, Outcome};
 pub use error::StatusError;
 pub use record::{End, JobRecord, SILENT_SECONDS, StoredOutput};
 pub use state::State;
-pub use store::seed;
 pub use store::{Fed, Filter, Message, Page, Place, Store, StoreUrl, Text};
 pub use verdict::{Sight, StoredFacts, ToVerify};

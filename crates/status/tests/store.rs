@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use jiff::{SignedDuration, Timestamp};
 use valet_protocol::{JobId, Reason, Report, Stored};
-use valet_status::{Fed, Filter, Message, Page, Place, Sight, State, Store, StoreUrl, Text, seed};
+use valet_status::{Fed, Filter, Message, Page, Place, Sight, State, Store, StoreUrl, Text};
 use valet_testkit::Postgres;
 
 use crate::common::*;

@@ -11,7 +11,6 @@ mod query;
 mod retention;
 mod row;
 mod schema;
-pub mod seed;
 mod url;
 mod verify;
 

@@ -1,5 +1,7 @@
 //! Reports made by hand.
 
+pub(crate) mod seed;
+
 use jiff::{SignedDuration, Timestamp};
 use valet_protocol::{
     Accepted, Cancelled, Dead, Expired, Failed, JobId, Lane, Priority, Progress, Reason, Reminted, Report,

@@ -1,4 +1,4 @@
-//! Fills a store with made-up jobs, to measure it. Nothing that ships calls it.
+//! Fills a store with made-up jobs through its own door, to measure it: for tests and the example `seed` alone.
 
 use std::collections::BTreeMap;
 
@@ -6,35 +6,33 @@ use jiff::{SignedDuration, Timestamp};
 use valet_protocol::{Accepted, BlobText, Failed, JobId, Lane, Priority, Reason, Report, ReportData};
 use valet_protocol::{ShortText, Stored, Submitted, Success, TagText, Timings};
 
-use super::{Store, failed, row};
-use crate::error::StatusError;
-use crate::record::JobRecord;
+use valet_status::{Message, StatusError, Store};
 
 /// Jobs in one transaction.
 const BATCH: u64 = 2_000;
+/// The log that the made-up reports are of.
+const LOG: &str = "made up";
 
 /// Writes `jobs` made-up jobs, one a second up to `end`: of every hundred two failed, one runs, one waits, the
 /// rest succeeded; in ten lanes, with two tags each. The same number gives the same jobs.
-///
-/// # Errors
-/// When the store cannot be written.
-pub async fn fill(store: &Store, jobs: u64, end: Timestamp) -> Result<(), StatusError> {
+pub(crate) async fn fill(store: &Store, jobs: u64, end: Timestamp) -> Result<(), StatusError> {
+    let mut offset = store.place(LOG).await?.map_or(0, |place| place.next);
     let mut number = 0;
     while number < jobs {
-        let batch: Vec<JobRecord> = (number..jobs.min(number + BATCH))
-            .filter_map(|number| made_up(number, end - SignedDuration::from_secs((jobs - number) as i64)))
+        let batch: Vec<(u64, Message)> = (number..jobs.min(number + BATCH))
+            .flat_map(|number| made_up(number, end - SignedDuration::from_secs((jobs - number) as i64)))
+            .zip(offset..)
+            .map(|(report, offset)| (offset, Message::Report(Box::new(report))))
             .collect();
-        let records: Vec<&JobRecord> = batch.iter().collect();
-        let mut transaction = store.pool.begin().await.map_err(failed("write"))?;
-        row::write(&mut transaction, &records, &records).await?;
-        transaction.commit().await.map_err(failed("write"))?;
+        offset += batch.len() as u64;
+        store.feed(LOG, &batch).await?;
         number += BATCH;
     }
     Ok(())
 }
 
 /// The id of the made-up job of this number, submitted at `time`.
-pub fn id(number: u64, time: Timestamp) -> Option<JobId> {
+fn id(number: u64, time: Timestamp) -> Option<JobId> {
     let milliseconds = u64::try_from(time.as_millisecond()).ok()?;
     let text = format!(
         "{:08x}-{:04x}-7{:03x}-8{:03x}-{:012x}",
@@ -47,11 +45,10 @@ pub fn id(number: u64, time: Timestamp) -> Option<JobId> {
     text.parse().ok()
 }
 
-fn made_up(number: u64, time: Timestamp) -> Option<JobRecord> {
-    let id = id(number, time)?;
-    let mut record = JobRecord::unseen(id);
-    let lane: Lane = format!("lane-{}", number % 10).parse().ok()?;
-    let told = |seconds: i64, data: ReportData| Report {
+fn made_up(number: u64, time: Timestamp) -> Vec<Report> {
+    let lane = format!("lane-{}", number % 10).parse::<Lane>();
+    let (Some(id), Ok(lane)) = (id(number, time), lane) else { return Vec::new() };
+    let told = |(seconds, data): (i64, ReportData)| Report {
         job: id,
         lane: lane.clone(),
         attempt: 1,
@@ -60,20 +57,16 @@ fn made_up(number: u64, time: Timestamp) -> Option<JobRecord> {
         time: time + SignedDuration::from_secs(seconds),
         data,
     };
-    record.apply(&told(0, ReportData::Submitted(Box::new(submitted(number, time)))));
+    let mut all = vec![(0, ReportData::Submitted(Box::new(submitted(number, time))))];
     if !number.is_multiple_of(100) {
-        record.apply(&told(1, ReportData::Accepted(Accepted::default())));
+        all.push((1, ReportData::Accepted(Accepted::default())));
     }
     match number % 100 {
         0 | 1 => {}
-        2 | 3 => {
-            record.apply(&told(60, failure()));
-        }
-        _ => {
-            record.apply(&told(60, success(number)));
-        }
+        2 | 3 => all.push((60, failure())),
+        _ => all.push((60, success(number))),
     }
-    Some(record)
+    all.into_iter().map(told).collect()
 }
 
 fn submitted(number: u64, time: Timestamp) -> Submitted {
