@@ -28,6 +28,7 @@ impl JobRecord {
             ReportData::Reminted(reminted) => {
                 (self.not_after, self.remints_left) = (Some(reminted.not_after), Some(reminted.remints_left));
                 self.reminted_at = Some(report.time);
+                self.remints_made = self.remints_made.saturating_add(1);
                 self.begin_anew_if(|job| job.waits_for_grants() && job.ended_before(report.time));
             }
             ReportData::Accepted(_) | ReportData::Started(_) | ReportData::Progress(_) => self.run(report),
@@ -86,6 +87,7 @@ impl JobRecord {
         self.not_after = Some(submitted.not_after);
         self.wall_seconds = Some(submitted.wall_seconds);
         self.remints_left = Some(submitted.remints);
+        (self.remints_allowed, self.remints_made) = (Some(submitted.remints), 0);
         if self.state == State::Unseen {
             self.state = State::Queued;
         }

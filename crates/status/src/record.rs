@@ -62,6 +62,12 @@ pub struct JobRecord {
     /// How often new grants may still be minted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remints_left: Option<u32>,
+    /// How often new grants may be minted in all, as its producer said when it was submitted last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remints_allowed: Option<u32>,
+    /// How often new grants were minted since it was submitted last, as the producer said.
+    #[serde(default)]
+    pub remints_made: u32,
     /// When new grants were minted last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminted_at: Option<Timestamp>,
@@ -189,6 +195,8 @@ impl JobRecord {
             not_after: None,
             wall_seconds: None,
             remints_left: None,
+            remints_allowed: None,
+            remints_made: 0,
             reminted_at: None,
             doing: None,
             percent: None,

@@ -180,3 +180,17 @@ fn history_is_bounded() {
     let job = after(&reports);
     assert_eq!((job.attempts.len(), job.attempts.last().map(|last| last.redelivery)), (64, Some(499)));
 }
+
+#[test]
+fn mints_are_counted_by_the_producer_alone_and_anew_for_each_submission() {
+    let mut job = after(&[submitted(0)]);
+    let allowed = job.remints_allowed;
+    assert!(allowed.is_some(), "{job:?}");
+    for time in 1..=20 {
+        job.apply(&report(time, "producer", (1, 0), reminted(7)));
+    }
+    // More ends than are kept, and what a worker says is left, change nothing.
+    assert_eq!((job.remints_made, job.remints_allowed), (20, allowed));
+    job.apply(&submitted(30));
+    assert_eq!((job.remints_made, job.remints_allowed), (0, allowed));
+}

@@ -16,8 +16,10 @@ pub struct History {
     pub seen: Option<ETag>,
     /// It has succeeded.
     pub has_succeeded: bool,
-    /// How often it was minted anew before.
+    /// How often it was minted anew since it was submitted.
     pub remints: u32,
+    /// How often it may be, as its producer said.
+    pub remints_allowed: Option<u32>,
     /// The fewest re-mints that it was left with by an earlier one of the same submission.
     pub remints_left: Option<u32>,
     /// The newest order to cancel it.
@@ -27,13 +29,12 @@ pub struct History {
 impl History {
     /// What the job's record tells; no order, which the store does not hold.
     pub fn of(record: &JobRecord) -> Self {
-        // Each mint but the first was due to an end like the one of the letter in hand.
-        let ends = record.ends.iter().filter(|end| end.state == State::Reminting);
         let is_under_way = record.reminted_at.is_some() && !record.state.is_final();
         Self {
             seen: record.input_etag.as_deref().and_then(|etag| etag.parse().ok()),
             has_succeeded: record.state == State::Succeeded,
-            remints: u32::try_from(ends.count()).unwrap_or(u32::MAX).saturating_sub(1),
+            remints: record.remints_made,
+            remints_allowed: record.remints_allowed,
             remints_left: record.remints_left.filter(|_| is_under_way),
             order: None,
         }
@@ -80,7 +81,9 @@ pub(super) fn judge(signer: &Signer, letter: &DeadLetter, history: &History, rem
     if history.remints_left.is_some_and(|left| left < message.remints) {
         return Verdict::LetGo { why: "it was minted anew before" };
     }
-    if message.remints > 0 && history.remints >= remints_max {
+    // The producer's own word, where there is one: the letter's may be anybody's.
+    let most = history.remints_allowed.map_or(remints_max, |allowed| allowed.min(remints_max));
+    if message.remints > 0 && history.remints >= most {
         let detail = format!("its grants were minted anew {} times, and no more is allowed", history.remints);
         return Verdict::PutAway { reason: Reason::GrantExpired, detail };
     }
