@@ -19,6 +19,9 @@ use valet_testkit::{Broker, Process, Program, Storage, Vhost, workspace};
 /// Longest wait for anything, on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What a job of these tests may take, when it says nothing else.
+const WALL_SECONDS: u32 = 600;
+
 pub(crate) struct Stage {
     pub(crate) vhost: Vhost<'static>,
     pub(crate) storage: &'static Storage,
@@ -83,7 +86,8 @@ impl Stage {
             input: Input { url: url(&Sas::read(&self.container, input)), etag: None },
             output: Output { url: url(&Sas::create(&self.container, output)), content_type: None },
             preset: PresetRef { name: preset.to_owned(), version: 1, params: serde_json::Map::new() },
-            limits: Limits::default(),
+            // What the broker's consumer timeout leaves by default may be longer than these grants live.
+            limits: Limits { wall_seconds: Some(WALL_SECONDS), ..Limits::default() },
             priority: Priority::Normal,
             tags: std::collections::BTreeMap::new(),
             submitted_at: Timestamp::now(),
