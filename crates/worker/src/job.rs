@@ -131,6 +131,7 @@ impl Worker {
         attempt.reports.tell(self.started(attempt, &input)).await;
 
         let output = Output::create(scratch.path()).map_err(Cause::ScratchFile)?;
+        scratch.count(output.file());
         let reader = Reader::new(input.clone(), reader_options(hold));
         let door = open_door(&reader);
         let workshop = self.workshop(job, &scratch, &door);

@@ -4,15 +4,18 @@
 //! grant, and never remove anything that a living worker owns.
 
 mod owned;
+mod reserved;
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::time::Instant;
 
 use owned::Owned;
+use reserved::{Promise, Promises, Refusal};
 
 /// Bytes that stay free whatever jobs need, unless told otherwise: the file system serves others too, and a full one fails everybody.
 pub const FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
@@ -70,7 +73,7 @@ struct Shared {
     owned: Owned,
     /// Bytes that stay free whatever jobs need.
     free_bytes_min: u64,
-    reserved_bytes: AtomicU64,
+    promises: Promises,
 }
 
 impl Scratch {
@@ -92,7 +95,7 @@ impl Scratch {
         let used = |cause| ScratchError::Use { path: root.to_owned(), cause };
         owned::sweep_dead(root).map_err(used)?;
         let owned = Owned::make(root).map_err(used)?;
-        Ok(Self(Arc::new(Shared { owned, free_bytes_min, reserved_bytes: AtomicU64::new(0) })))
+        Ok(Self(Arc::new(Shared { owned, free_bytes_min, promises: Promises::default() })))
     }
 
     /// This worker's directory.
@@ -101,14 +104,29 @@ impl Scratch {
         self.0.owned.directory()
     }
 
-    /// Bytes that are free for new jobs: neither used, nor reserved, nor kept back.
+    /// Bytes that are free for new jobs: neither used, nor promised to a job that has yet to write them, nor kept back.
     ///
     /// # Errors
     /// When the file system does not answer.
     pub fn room_bytes(&self) -> Result<u64, ScratchError> {
+        self.room_beside(self.0.promises.unwritten_bytes())
+    }
+
+    /// What a job needed that was refused lately for want of room, if one was and it still counts.
+    #[must_use]
+    pub fn refused_bytes(&self) -> Option<u64> {
+        self.0.promises.refused_bytes(Instant::now())
+    }
+
+    /// Ends when a job was refused since the last call, which only one may wait for.
+    pub async fn refused(&self) {
+        self.0.promises.refusals.notified().await;
+    }
+
+    /// Asked after `unwritten_bytes` were counted: what is written in between counts twice rather than not at all.
+    fn room_beside(&self, unwritten_bytes: u64) -> Result<u64, ScratchError> {
         let free = free_bytes(self.directory()).map_err(|cause| self.unusable(cause))?;
-        let taken = self.0.free_bytes_min.saturating_add(self.0.reserved_bytes.load(Ordering::Acquire));
-        Ok(free.saturating_sub(taken))
+        Ok(free.saturating_sub(self.0.free_bytes_min.saturating_add(unwritten_bytes)))
     }
 
     /// Makes a job's directory; what an earlier delivery of the same attempt left there is removed first.
@@ -118,7 +136,7 @@ impl Scratch {
     pub fn make_job(&self, name: &str) -> Result<JobScratch, ScratchError> {
         let path = self.directory().join(name);
         remove(&path).and_then(|()| make_private(&path)).map_err(|cause| self.unusable(cause))?;
-        Ok(JobScratch { path, scratch: self.clone(), reserved_bytes: 0 })
+        Ok(JobScratch { path, scratch: self.clone(), promise: None })
     }
 
     fn unusable(&self, cause: io::Error) -> ScratchError {
@@ -131,7 +149,13 @@ impl Scratch {
 pub struct JobScratch {
     path: PathBuf,
     scratch: Scratch,
-    reserved_bytes: u64,
+    promise: Option<Arc<Promise>>,
+}
+
+impl From<Refusal> for ScratchError {
+    fn from(Refusal { needed_bytes, room_bytes }: Refusal) -> Self {
+        Self::Full { needed_bytes, free_bytes: room_bytes }
+    }
 }
 
 impl JobScratch {
@@ -144,28 +168,23 @@ impl JobScratch {
     /// Reserves `needed_bytes` for this job, once.
     ///
     /// # Errors
-    /// [`ScratchError::Full`] when there is less room than that.
+    /// [`ScratchError::Full`] when there is less room than that; no job is taken for a while then.
     pub fn reserve(&mut self, needed_bytes: u64) -> Result<(), ScratchError> {
-        // Counted first and looked at afterwards, so that two jobs at the same time never both fit.
-        self.scratch.0.reserved_bytes.fetch_add(needed_bytes, Ordering::AcqRel);
-        self.reserved_bytes += needed_bytes;
-        let free = free_bytes(&self.path).map_err(|cause| self.scratch.unusable(cause))?;
-        let taken = self
-            .scratch
-            .0
-            .free_bytes_min
-            .saturating_add(self.scratch.0.reserved_bytes.load(Ordering::Acquire));
-        if taken <= free {
-            return Ok(());
+        let scratch = &self.scratch;
+        self.promise = Some(scratch.0.promises.make(needed_bytes, |taken| scratch.room_beside(taken))?);
+        Ok(())
+    }
+
+    /// What is written to `file`, which need not have a name, is written to the reserved room.
+    pub fn count(&self, file: &Arc<File>) {
+        if let Some(promise) = &self.promise {
+            promise.count(file);
         }
-        let free_bytes = free.saturating_sub(taken.saturating_sub(needed_bytes));
-        Err(ScratchError::Full { needed_bytes, free_bytes })
     }
 }
 
 impl Drop for JobScratch {
     fn drop(&mut self) {
-        self.scratch.0.reserved_bytes.fetch_sub(self.reserved_bytes, Ordering::AcqRel);
         if let Err(error) = remove(&self.path) {
             tracing::warn!(path = %self.path.display(), %error, "a job's scratch could not be removed");
         }
@@ -249,6 +268,31 @@ mod tests {
         assert!(matches!(second.reserve(room / 3 * 2), Err(ScratchError::Full { .. })));
         drop((first, second));
         scratch.make_job("c").unwrap().reserve(room / 3 * 2).unwrap();
+    }
+
+    #[test]
+    fn what_a_job_has_written_is_not_counted_a_second_time() {
+        const MIB: u64 = 1024 * 1024;
+        let root = tempfile::tempdir().unwrap();
+        let scratch = Scratch::open(root.path()).unwrap();
+        let mut job = scratch.make_job("a").unwrap();
+        job.reserve(8 * MIB).unwrap();
+        let path = job.path().join("output");
+        let file = Arc::new(File::create(&path).unwrap());
+        job.count(&file);
+        std::fs::remove_file(path).unwrap();
+        let unwritten = || scratch.0.promises.unwritten_bytes();
+        assert_eq!(unwritten(), 8 * MIB, "nothing is written yet");
+        std::os::unix::fs::FileExt::write_all_at(&*file, &vec![1; 6 * 1024 * 1024], 0).unwrap();
+        file.sync_all().unwrap();
+        assert!(unwritten() <= 2 * MIB, "{} bytes are counted twice", unwritten() - 2 * MIB);
+        std::os::unix::fs::FileExt::write_all_at(&*file, &vec![1; 6 * 1024 * 1024], 6 * MIB).unwrap();
+        file.sync_all().unwrap();
+        assert_eq!(unwritten(), 0, "it took more than it had reserved");
+        drop(file);
+        assert_eq!(unwritten(), 8 * MIB, "the file is gone, and its bytes are free again");
+        drop(job);
+        assert_eq!(unwritten(), 0);
     }
 
     #[test]
