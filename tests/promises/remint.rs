@@ -9,6 +9,7 @@ use valet_testkit::{Broker, Fault, FaultProxy, Process, Sas, Storage, wait_for};
 
 use crate::backstage::{kind, wait_for_depth};
 use crate::message::{Message, properties};
+use crate::replay::forge;
 use crate::stage::{COMMAND_TIMEOUT, Stage};
 
 /// A copy that is of no use in so many seconds, and may be minted anew.
@@ -18,8 +19,14 @@ fn short(stage: &Stage<'_>, output: &str, seconds: i64, remints: u32) -> Message
     message.with("/not_after", json!(not_after.to_string()))
 }
 
-/// Publishes a job that the broker takes off the queue at once.
+/// Submits a job as the producer would that the broker takes off the queue at once.
 fn publish_expiring(stage: &Stage<'_>, message: &Message) {
+    stage.tell_submitted(&message.body);
+    publish_untold(stage, message);
+}
+
+/// Publishes such a job of which no producer says anything.
+fn publish_untold(stage: &Stage<'_>, message: &Message) {
     let mut properties = properties(&message.id);
     properties["expiration"] = json!("1");
     stage.publish(message.body.to_string().as_bytes(), properties);
@@ -89,6 +96,7 @@ fn what_the_first_attempt_met_is_what_is_granted_anew() {
     let _worker = stage.worker();
     // The first attempt meets the input, cannot store, and is to be made again when its time is over.
     (0..20).for_each(|_| proxy.next_method("PUT", Fault::busy()));
+    stage.tell_submitted(&message.body);
     message.publish(&stage);
     wait_for("the first attempt to fail", COMMAND_TIMEOUT, || {
         let kinds = kinds(&stage, &message.id);
@@ -163,6 +171,62 @@ fn a_letter_whose_grants_were_not_minted_here_is_put_away() {
     assert_eq!((letters.len(), &letters[0]["queue"]), (1, &json!("dead")), "{letters:?}");
     assert!(letters[0]["detail"].as_str().is_some_and(|it| it.contains("not minted here")), "{letters:?}");
     assert_eq!(stage.json(0, &["status", &message.id])[0]["state"], "expired");
+}
+
+/// The one letter of `expired` is put away for this reason, with these words, and nothing is minted.
+#[track_caller]
+fn expect_put_away(stage: &Stage<'_>, words: &str) {
+    let told = remint(stage, &[]);
+    assert_eq!(
+        (&told[0]["done"], &told[0]["reason"]),
+        (&json!("put-away"), &json!("grant-refused")),
+        "{told:?}"
+    );
+    let letters = stage.dead();
+    assert_eq!((letters.len(), &letters[0]["queue"]), (1, &json!("dead")), "{letters:?}");
+    assert!(letters[0]["detail"].as_str().is_some_and(|it| it.contains(words)), "{letters:?}");
+    wait_for_depth(stage, "jobs.r0", 0);
+    assert_eq!(stage.storage.list(&stage.output), Vec::<String>::new());
+}
+
+/// Who has a worker's login has seen true grants, and may write letters.
+#[test]
+fn dead_grants_are_not_revived_for_a_job_that_nobody_submitted() {
+    let stage = Stage::new();
+    stage.put("input", "some bytes");
+    let mut read = Sas::read(&stage.input, "input");
+    read.expiry = Timestamp::now() - SignedDuration::from_secs(5);
+    let message = Message::new(&stage, &read, &Sas::create(&stage.output, "output"));
+    forge(&stage, "expired", &message.with("/remints", json!(100)));
+    wait_for_expired(&stage, 1);
+    expect_put_away(&stage, "no producer has reported");
+}
+
+/// Nor under the name of a job that was submitted, with what another job had.
+#[test]
+fn dead_grants_of_one_job_are_not_revived_under_the_name_of_another() {
+    let stage = Stage::new();
+    stage.put("input", "some bytes");
+    stage.put("other", "what another job may read");
+    let job = short(&stage, "output", 1, 5);
+    stage.tell_submitted(&job.body);
+    let other = stage.storage.sas_url(&Sas::read(&stage.input, "other"));
+    forge(&stage, "expired", &job.with("/input/url", json!(other)));
+    wait_for_expired(&stage, 1);
+    expect_put_away(&stage, "for other blobs");
+}
+
+/// A letter's word on how often counts no further than what was submitted.
+#[test]
+fn a_forged_letter_is_minted_anew_no_more_often_than_its_job_may_be() {
+    let stage = Stage::new();
+    stage.put("input", "some bytes");
+    let job = short(&stage, "output", 1, 1);
+    stage.tell_submitted(&job.body);
+    forge(&stage, "expired", &job.with("/remints", json!(100)));
+    wait_for_expired(&stage, 1);
+    let told = remint(&stage, &[]);
+    assert_eq!((&told[0]["done"], &told[0]["remints_left"]), (&json!("minted"), &json!(0)), "{told:?}");
 }
 
 /// Expired jobs of one stage, with the outputs `0` up to `count`.

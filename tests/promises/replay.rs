@@ -69,8 +69,8 @@ fn a_letter_whose_grants_expired_is_replayed_with_new_ones() {
     assert!(stage.dead().is_empty(), "{:?}", stage.dead());
 }
 
-/// Puts a letter into the queue `dead` with the worker's login, as a thief of it could.
-fn forge(stage: &Stage<'_>, message: &Message) {
+/// Puts a letter into this queue with the worker's login, as a thief of it could.
+pub(crate) fn forge(stage: &Stage<'_>, queue: &str, message: &Message) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let connection = connect(stage, "worker").await;
@@ -84,16 +84,16 @@ fn forge(stage: &Stage<'_>, message: &Message) {
         channel.confirm_select(lapin::options::ConfirmSelectOptions::default()).await.expect("confirms");
         let options = BasicPublishOptions::default();
         let sent =
-            channel.basic_publish("dead".into(), "dead".into(), options, body.as_bytes(), properties).await;
+            channel.basic_publish("dead".into(), queue.into(), options, body.as_bytes(), properties).await;
         sent.expect("a worker may write to dead").await.expect("the broker takes it");
     });
-    wait_for_letter(stage, &message.id);
 }
 
 /// Forged letters are refused by replay, stay where they are, and reach no worker.
 #[track_caller]
 fn expect_refused(stage: &Stage<'_>, message: &Message, problem: &str) {
-    forge(stage, message);
+    forge(stage, "dead", message);
+    wait_for_letter(stage, &message.id);
     let refused = stage.valet().args(["dead", "replay", &message.id]).run(COMMAND_TIMEOUT).expect_code(65);
     assert!(refused.stderr.contains(problem), "{}", refused.stderr);
     assert!(refused.stdout.is_empty(), "{}", refused.stdout);

@@ -127,7 +127,8 @@ pub fn plan_anew(signer: &Signer, letter: &DeadLetter, seen: Option<ETag>) -> Re
     let ttl_seconds = proven.life_seconds.clamp(least(proven.wall_seconds), u64::from(TTL_SECONDS_MAX));
     let ttl_seconds = ttl(Some(ttl_seconds), proven.wall_seconds)?;
     let plan = proven.plan(ttl_seconds);
-    let etag = plan.etag.clone().or(seen);
+    // What was met first, whatever the letter says.
+    let etag = seen.or(plan.etag.clone());
     Ok(JobPlan { etag, remints, submitted_at, ..plan })
 }
 

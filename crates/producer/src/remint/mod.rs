@@ -2,7 +2,9 @@
 //! the same id, for the content that was first met.
 //!
 //! It runs beside the keys, since nothing else may mint; so it trusts no letter. What it grants was granted by the
-//! same key to the same job before, and never more often than the job's message and its own ceiling allow.
+//! same key before, and is what a producer has reported that it submitted under this id: the same blobs, the same
+//! preset, and never more often than that producer and its own ceiling allow. Workers can forge letters, and no such
+//! report.
 //! Must never let a letter go before what replaces it is confirmed.
 
 mod file;
@@ -14,7 +16,7 @@ use valet_protocol::{Cancelled, JobId, JobMessage, Reason, Report, ReportData};
 
 use crate::submit::{SubmitError, Submitter};
 
-pub use judge::{History, Verdict};
+pub use judge::{History, Submission, Verdict};
 
 /// Mints anew for the letters of the queue `expired`.
 #[derive(Debug)]
@@ -96,10 +98,16 @@ impl Reminter {
         let job = judge::job_of(&letter);
         let done = match verdict {
             Verdict::LetGo { why } => Done::LetGo { why },
-            Verdict::Mint(plan) => {
-                let enqueued = self.submitter.enqueue(&plan).await?;
-                Done::Minted { not_after: enqueued.not_after, remints_left: plan.remints }
-            }
+            Verdict::Mint(plan) => match self.submitter.enqueue(&plan).await {
+                Ok(enqueued) => Done::Minted { not_after: enqueued.not_after, remints_left: plan.remints },
+                // Another try ends the same way, and all the letters behind it would wait for it.
+                Err(SubmitError::Prepare(cause)) => {
+                    let (reason, detail) = (Reason::GrantRefused, format!("not minted anew: {cause}"));
+                    self.put_away(&letter, reason, &detail).await?;
+                    Done::PutAway { reason, detail }
+                }
+                Err(error) => return Err(error.into()),
+            },
             Verdict::Cancelled { detail } => {
                 let data = ReportData::Cancelled(Cancelled { detail: detail.as_str().into() });
                 self.tell(&letter, data).await?;

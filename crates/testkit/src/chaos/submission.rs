@@ -78,6 +78,8 @@ fn publish_by_hand(scene: &Scene<'_>, batch: &Batch, remints: u32) -> Result<(),
         // Anew for each try: an answer that was lost means a duplicate.
         scene.until_answered(|| {
             let (body, properties) = message(scene, &id, job, life, remints);
+            // Said first: its grants may die before a second word.
+            scene.stage.try_tell_submitted(&body)?;
             let tried = scene.stage.try_publish(body.to_string().as_bytes(), properties);
             if tried.is_err() {
                 scene.notes().duplicated.insert(id.clone());

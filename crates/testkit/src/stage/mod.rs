@@ -3,6 +3,7 @@
 //! here goes through their command lines, the broker and the storage.
 
 mod mode;
+mod submitted;
 mod verbs;
 
 use std::path::{Path, PathBuf};
