@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     Egress, Refusal,
-    guard::{Guard, SystemLookup},
+    guard::{Guard, Lookup, SystemLookup},
     install_crypto,
 };
 use crate::{
@@ -47,11 +47,16 @@ impl Client {
     /// # Errors
     /// When TLS cannot be set up, mostly because the machine has no CA certificates.
     pub fn new(egress: Egress) -> Result<Self, ClientError> {
+        Self::resolving(egress, Arc::new(SystemLookup))
+    }
+
+    /// With another resolver than the machine's.
+    pub(super) fn resolving(egress: Egress, lookup: Arc<dyn Lookup>) -> Result<Self, ClientError> {
         install_crypto();
         let stall_timeout = egress.stall_timeout;
         let connect_timeout = egress.connect_timeout;
         let http_too = egress.loopback || egress.hosts.allow_any_http();
-        let guard = Guard::new(egress, Arc::new(SystemLookup));
+        let guard = Guard::new(egress, lookup);
         let http = guarded_http(guard.clone(), http_too, connect_timeout).map_err(ClientError)?;
         let clock = Arc::new(SystemClock);
         Ok(Self { http, guard, stall_timeout, clock, retry: RetryPolicy::default() })

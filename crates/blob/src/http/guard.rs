@@ -44,8 +44,23 @@ pub(super) struct SystemLookup;
 
 impl Lookup for SystemLookup {
     fn addresses(&self, host: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
-        Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.map(|a| a.ip()).collect()) })
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((host, 0)).await.map_err(told_apart)?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
     }
+}
+
+/// The resolver's "there is no such name" (`EAI_NONAME`, `EAI_NODATA`) as [`io::ErrorKind::NotFound`]: std gives it no
+/// kind, only glibc's words, which are the same in every locale as long as nobody calls `setlocale`. All else, a resolver that does not answer
+/// above all (`EAI_AGAIN`), stays what it is.
+fn told_apart(error: io::Error) -> io::Error {
+    let words = error.to_string();
+    let is_absent = ["Name or service not known", "No address associated with hostname"];
+    if is_absent.iter().any(|absent| words.contains(absent)) {
+        return io::Error::new(io::ErrorKind::NotFound, error);
+    }
+    error
 }
 
 /// The rules of one client.

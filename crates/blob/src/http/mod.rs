@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use valet_grant::HostRules;
 
 pub use client::{Client, ClientError};
-pub use reach::Origin;
+pub use reach::{Origin, Reach};
 
 pub(crate) use guard::Refusal;
 

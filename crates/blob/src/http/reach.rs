@@ -1,8 +1,9 @@
 //! Whether a storage host works at all, asked without any grant: after an outage, before grants are used again.
 //! It must never carry a path or a query of a granted URL.
 
-use std::fmt;
+use std::error::Error;
 use std::time::Duration;
+use std::{fmt, io};
 
 use reqwest::Method;
 use url::Url;
@@ -33,25 +34,77 @@ impl fmt::Display for Origin {
     }
 }
 
+/// What a question without a grant shows of a storage host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// It answers with anything but a server's failure, such as a refusal of this very question.
+    Answers,
+    /// It does not answer, or only with a server's failure, or the egress guard refuses it.
+    Silent,
+    /// The resolver says that there is no host of this name: an account that was misspelt or deleted.
+    NoSuchHost,
+}
+
 impl Client {
-    /// Whether `origin` answers with anything but a server's failure, such as a refusal of this very question. A host
-    /// that the egress guard refuses does not answer.
-    pub async fn answers(&self, origin: &Origin) -> bool {
-        let Ok(url) = Url::parse(&origin.0) else { return false };
+    /// Asks whether `origin` works.
+    pub async fn reach(&self, origin: &Origin) -> Reach {
+        let Ok(url) = Url::parse(&origin.0) else { return Reach::Silent };
         if self.guard.check_url(&url).is_err() {
-            return false;
+            return Reach::Silent;
         }
         let request = self.http.request(Method::GET, url).header("x-ms-version", API_VERSION);
         match tokio::time::timeout(PATIENCE, request.send()).await {
-            Ok(Ok(answer)) => self.check_peer(&answer).is_ok() && !answer.status().is_server_error(),
-            Ok(Err(_)) | Err(_) => false,
+            Ok(Ok(answer)) if self.check_peer(&answer).is_ok() && !answer.status().is_server_error() => {
+                Reach::Answers
+            }
+            Ok(Err(error)) if is_no_such_host(&error) => Reach::NoSuchHost,
+            _ => Reach::Silent,
         }
     }
 }
 
+fn is_no_such_host(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|io| io.kind() == io::ErrorKind::NotFound)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+    use std::sync::Arc;
+
+    use futures::future::BoxFuture;
+    use valet_grant::HostRules;
+
+    use super::super::Egress;
+    use super::super::guard::Lookup;
     use super::*;
+
+    /// A resolver that fails in one way.
+    #[derive(Debug)]
+    struct Failing(io::ErrorKind);
+
+    impl Lookup for Failing {
+        fn addresses(&self, _host: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+            Box::pin(std::future::ready(Err(self.0.into())))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_that_does_not_exist_is_told_from_a_resolver_that_is_away() {
+        let origin =
+            Origin::of(&GrantUrl::new("https://misspelt.blob.core.windows.net/in/a".to_owned())).unwrap();
+        for (kind, reach) in
+            [(io::ErrorKind::NotFound, Reach::NoSuchHost), (io::ErrorKind::Other, Reach::Silent)]
+        {
+            let rules =
+                HostRules { patterns: vec!["*.blob.core.windows.net".to_owned()], ..HostRules::default() };
+            let client = Client::resolving(Egress::new(rules), Arc::new(Failing(kind))).unwrap();
+            assert_eq!(client.reach(&origin).await, reach, "{kind:?}");
+        }
+    }
 
     #[test]
     fn an_origin_is_nothing_but_scheme_host_and_port() {

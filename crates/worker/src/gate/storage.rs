@@ -1,9 +1,10 @@
 //! Storage's part in the gate: when it is down, every job that is taken burns an attempt for nothing.
 //!
 //! Three attempts in a row that end for want of storage close the gate, if a look confirms it: hosts are asked without
-//! any grant ([`Client::answers`]). It opens when one of them answers again. One partner's dead host among living ones
-//! must not stop the worker, so that it stays open while hosts of other jobs, done lately, answer; and now and then it
-//! opens for a trial, since the next job may be of another partner.
+//! any grant ([`Client::reach`]). It opens when one of them answers again. One partner's dead host among living ones
+//! must not stop the worker, so that it stays open while hosts of other jobs, done lately, answer; and each minute it
+//! opens for a trial, since the next job may be of another partner. A name that does not exist is its job's mistake and
+//! no outage, unless it served a job before.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
-use valet_blob::http::{Client, Origin};
+use valet_blob::http::{Client, Origin, Reach};
 use valet_protocol::JobMessage;
 
 use super::{Gate, Reason};
@@ -29,8 +30,8 @@ const DONE_AGE_MAX: Duration = Duration::from_secs(600);
 /// First and longest pause between two looks at dead hosts; each is twice the one before.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// First and longest time before a trial; each is twice the one before.
-const TRIALS: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(900));
+/// Time before a trial.
+const TRIAL: Duration = Duration::from_secs(60);
 
 type Origins = BTreeSet<Origin>;
 
@@ -52,8 +53,6 @@ struct State {
     failed: VecDeque<Origins>,
     /// Hosts of jobs that storage served, and when.
     done: VecDeque<(Instant, Origins)>,
-    /// Time before the next trial.
-    trial: Duration,
 }
 
 /// What an attempt says about storage.
@@ -71,7 +70,7 @@ impl Outages {
     /// Nothing noted yet.
     #[must_use]
     pub fn new(gate: Gate, client: Client) -> Self {
-        let state = State { failed: VecDeque::new(), done: VecDeque::new(), trial: TRIALS.0 };
+        let state = State { failed: VecDeque::new(), done: VecDeque::new() };
         Self(Arc::new(Noted { gate, client, state: Mutex::new(state), suspected: Notify::new() }))
     }
 
@@ -87,7 +86,6 @@ impl Outages {
             Sign::None => {}
             Sign::Alive => {
                 state.failed.clear();
-                state.trial = TRIALS.0;
                 state.done.push_back((Instant::now(), origins));
                 if state.done.len() > DONE_MAX {
                     state.done.pop_front();
@@ -114,7 +112,14 @@ impl Outages {
     }
 
     async fn judge(&self) {
-        let suspects: Origins = self.state().failed.iter().flatten().cloned().collect();
+        let suspects: Origins = {
+            let state = self.state();
+            // Suspected while it was judged: the trial after it has yet to end.
+            if state.failed.len() < FAILURES_MIN {
+                return;
+            }
+            state.failed.iter().flatten().cloned().collect()
+        };
         let dead = self.dead_among(&suspects).await;
         if dead.is_empty() {
             return self.state().failed.clear();
@@ -129,11 +134,9 @@ impl Outages {
         let mut state = self.state();
         if is_back {
             state.failed.clear();
-            state.trial = TRIALS.0;
         } else {
             // One more failure, and it closes again.
             state.failed.pop_front();
-            state.trial = (state.trial * 2).min(TRIALS.1);
             tracing::info!(hosts, "storage still does not work; trying whether another job can be done");
         }
         drop(state);
@@ -142,7 +145,7 @@ impl Outages {
 
     /// Waits until one of `dead` answers; false when a trial is due first.
     async fn wait_for_any(&self, dead: &Origins) -> bool {
-        let trial_at = Instant::now() + self.state().trial;
+        let trial_at = Instant::now() + TRIAL;
         let mut pause = PAUSES.0;
         while Instant::now() < trial_at {
             sleep(pause).await;
@@ -167,9 +170,21 @@ impl Outages {
     }
 
     async fn dead_among(&self, origins: &Origins) -> Origins {
-        let asked = origins.iter().map(async |origin| (origin.clone(), self.0.client.answers(origin).await));
+        let asked = origins.iter().map(async |origin| (origin, self.0.client.reach(origin).await));
         let answers = futures::future::join_all(asked).await;
-        answers.into_iter().filter(|(_, is_alive)| !is_alive).map(|(origin, _)| origin).collect()
+        answers
+            .into_iter()
+            .filter(|(origin, reach)| self.is_dead(origin, *reach))
+            .map(|(o, _)| o.clone())
+            .collect()
+    }
+
+    fn is_dead(&self, origin: &Origin, reach: Reach) -> bool {
+        match reach {
+            Reach::Answers => false,
+            Reach::Silent => true,
+            Reach::NoSuchHost => self.state().done.iter().any(|(_, origins)| origins.contains(origin)),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -258,8 +273,8 @@ mod tests {
         fail(&outages, &origin_at(address));
         gate.closed().await;
         assert_eq!(gate.reasons(), [Reason::StorageDead]);
-        let _back = tokio::net::TcpListener::bind(address).await.unwrap();
-        let answering = tokio::spawn(answer_all(_back));
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+        let answering = tokio::spawn(answer_all(listener));
         gate.opened().await;
         answering.abort();
     }
@@ -280,6 +295,27 @@ mod tests {
         outages.judge().await;
         assert!(gate.is_open());
         assert!(outages.state().failed.is_empty(), "it counts anew");
+    }
+
+    #[tokio::test]
+    async fn a_suspicion_from_before_the_trial_does_not_end_it() {
+        let (outages, gate) = outages();
+        let dead = host("503 Down").await;
+        fail(&outages, &dead);
+        outages.state().failed.pop_front();
+        outages.judge().await;
+        assert!(gate.is_open(), "the trial's job has not ended: {:?}", gate.reasons());
+        assert_eq!(outages.state().failed.len(), FAILURES_MIN - 1);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_exist_is_dead_only_if_it_served_a_job() {
+        let (outages, _) = outages();
+        let origin = host("403 No").await;
+        assert!(!outages.is_dead(&origin, Reach::NoSuchHost));
+        outages.note_sign(Sign::Alive, [origin.clone()].into());
+        assert!(outages.is_dead(&origin, Reach::NoSuchHost) && outages.is_dead(&origin, Reach::Silent));
+        assert!(!outages.is_dead(&origin, Reach::Answers));
     }
 
     #[tokio::test]

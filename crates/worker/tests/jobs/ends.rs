@@ -113,11 +113,11 @@ async fn a_job_that_waits_for_storage_is_heard_of_every_ten_seconds() {
     let worker = stage.worker(&[]);
     stage.submit(&job).await;
     let beats = Cell::new(0);
-    let third = |report: &Report| {
+    let second = |report: &Report| {
         beats.set(beats.get() + u32::from(report.kind() == ReportKind::Progress));
         beats.get() == 2
     };
-    let reports = stage.reports_until(job.id, &worker, third).await;
+    let reports = stage.reports_until(job.id, &worker, second).await;
     gate.open();
     assert_eq!(kinds(&reports), [ReportKind::Accepted], "nothing else was to be told");
     for pair in reports.windows(2) {
