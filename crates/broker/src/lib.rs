@@ -53,7 +53,7 @@ pub use lease::{Lease, LeaseLoss};
 pub use link::LinkState;
 pub use log::{LogError, LogError as EventsError, Start};
 pub use numbers::{Numbers, NumbersWatch};
-pub use orders::{OrderItem, Orders};
+pub use orders::{ORDERS_MAX, OrderItem, OrderSet, Orders};
 pub use outgoing::Outgoing;
 pub use publisher::{PublishError, Publisher, PublisherOptions, Receipt};
 pub use session::{Purpose, Session};

@@ -2,6 +2,8 @@
 //!
 //! Must never miss one: a worker reads from the first entry, and resumes by offset.
 
+mod set;
+
 use crate::{
     Outgoing,
     link::Link,
@@ -10,6 +12,8 @@ use crate::{
 };
 use lapin::message::Delivery;
 use valet_protocol::{CancelOrder, amqp};
+
+pub use set::{ORDERS_MAX, OrderSet};
 
 /// One thing read from the log of orders.
 #[derive(Clone, Debug)]

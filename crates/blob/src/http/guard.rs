@@ -52,8 +52,8 @@ impl Lookup for SystemLookup {
 }
 
 /// The resolver's "there is no such name" (`EAI_NONAME`, `EAI_NODATA`) as [`io::ErrorKind::NotFound`]: std gives it no
-/// kind, only glibc's words, which are the same in every locale as long as nobody calls `setlocale`. All else, a resolver that does not answer
-/// above all (`EAI_AGAIN`), stays what it is.
+/// kind, only glibc's words, which are English as long as nobody calls `setlocale`. All else, a resolver that does not
+/// answer above all (`EAI_AGAIN`), stays what it is.
 fn told_apart(error: io::Error) -> io::Error {
     let words = error.to_string();
     let is_absent = ["Name or service not known", "No address associated with hostname"];

@@ -1,7 +1,6 @@
 //! `valet reminter`: new grants for jobs whose grants died while they waited. A daemon beside the keys.
 //! Must never end with a letter half done: what was taken is finished, or goes back whole.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use clap::Args;
@@ -9,8 +8,8 @@ use futures::FutureExt;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
-use valet_broker::{DeadLetter, DeadLetters, DeadQueue, LetterFeed, OrderItem, Orders, Session};
-use valet_protocol::{CancelOrder, JobId};
+use valet_broker::{DeadLetter, DeadLetters, DeadQueue, LetterFeed, OrderItem, OrderSet, Orders, Session};
+use valet_protocol::JobId;
 
 use super::dead::dead_failure;
 use crate::config::Needs;
@@ -161,20 +160,22 @@ impl Shift {
         self.cancels.note_waiting()?;
         let record = self.ledger.store().job(id).await.map_err(|error| store_failure(&error))?;
         let history = record.map(|record| History::of(&record)).unwrap_or_default();
-        Ok(History { order: self.cancels.newest.get(&id).cloned(), ..history })
+        let submission = history.submission.as_ref();
+        let order = submission.and_then(|it| self.cancels.newest.order_for(id, it.submitted_at));
+        Ok(History { order, ..history })
     }
 }
 
-/// The orders so far: the newest of each job. Bounded by what the broker's log keeps, a few days' orders.
+/// The orders so far. Bounded by what the broker's log can hold.
 struct Cancels {
     orders: Orders,
-    newest: HashMap<JobId, CancelOrder>,
+    newest: OrderSet,
 }
 
 impl Cancels {
     /// Reads all orders that there are.
     async fn read(session: &Session) -> Outcome<Self> {
-        let mut cancels = Self { orders: session.orders(), newest: HashMap::new() };
+        let mut cancels = Self { orders: session.orders(), newest: OrderSet::default() };
         while !matches!(cancels.note_next().await?, OrderItem::CaughtUp) {}
         Ok(cancels)
     }
@@ -192,10 +193,7 @@ impl Cancels {
         let item = self.orders.next().await;
         let item = item.map_err(|error| Failure::from_error(Exit::Unavailable, &error).advise(error.advice()))?;
         if let OrderItem::Order(order) = &item {
-            let newest = self.newest.entry(order.job).or_insert_with(|| order.clone());
-            if newest.time < order.time {
-                *newest = order.clone();
-            }
+            self.newest.add(order.clone(), Timestamp::now());
         }
         Ok(item)
     }

@@ -4,28 +4,15 @@
 //! no message of a job lives longer than an order for it.
 
 mod follow;
-mod set;
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::watch;
-use valet_broker::topology::ORDERS_BYTES_MAX;
+use valet_broker::{ORDERS_MAX, OrderSet};
 use valet_protocol::{CancelOrder, JobId};
 
 pub use follow::follow;
-use set::Orders;
-
-/// No order takes less of the log: its own bytes, and its job's key as its id and as its way.
-const ORDER_BYTES_MIN: u64 = 200;
-
-/// Most orders that are kept: all that the broker's log can hold, some hundred megabytes at worst. Of more, the oldest
-/// are forgotten first.
-pub const ORDERS_MAX: usize = (ORDERS_BYTES_MAX / ORDER_BYTES_MIN) as usize;
-
-/// No message lives longer: a grant lasts for a week at most, whatever mints it, and a message no longer than its
-/// grants. New grants for a cancelled job are not minted.
-const LIFE: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// All orders that may still be of use. Clones are the same.
 #[derive(Debug, Clone)]
@@ -33,7 +20,7 @@ pub struct Cancels(Arc<watch::Sender<State>>);
 
 #[derive(Debug)]
 struct State {
-    orders: Orders,
+    orders: OrderSet,
     /// Some were forgotten for lack of room, and that has been told.
     is_full: bool,
     caught_up: bool,
@@ -42,7 +29,7 @@ struct State {
 impl Default for Cancels {
     /// None yet.
     fn default() -> Self {
-        let state = State { orders: Orders::new(ORDERS_MAX, LIFE), is_full: false, caught_up: false };
+        let state = State { orders: OrderSet::default(), is_full: false, caught_up: false };
         Self(Arc::new(watch::Sender::new(state)))
     }
 }
@@ -93,6 +80,7 @@ impl Cancels {
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
+    use jiff::SignedDuration;
 
     use super::*;
 
@@ -126,13 +114,6 @@ mod tests {
         for number in [0, 100_000, 199_999] {
             assert!(cancels.order_for(job(number), before).is_some(), "{number}");
         }
-    }
-
-    #[test]
-    fn the_log_holds_no_more_orders_than_are_remembered() {
-        let least = CancelOrder { detail: "".into(), time: Timestamp::UNIX_EPOCH, ..order(Timestamp::now()) };
-        let bytes = least.encode().len() + 2 * least.routing_key().len();
-        assert!(bytes >= usize::try_from(ORDER_BYTES_MIN).unwrap(), "{bytes}");
     }
 
     #[test]

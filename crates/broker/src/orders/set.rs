@@ -6,6 +6,19 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use valet_protocol::{CancelOrder, JobId};
 
+use crate::topology::ORDERS_BYTES_MAX;
+
+/// No order takes less of the log: its own bytes, and its job's key as its id and as its way.
+const ORDER_BYTES_MIN: u64 = 200;
+
+/// Most orders that are kept: all that the broker's log can hold, some hundred megabytes at worst. Of more, the oldest
+/// are forgotten first.
+pub const ORDERS_MAX: usize = (ORDERS_BYTES_MAX / ORDER_BYTES_MIN) as usize;
+
+/// No message lives longer: a grant lasts for a week at most, whatever mints it, and a message no longer than its
+/// grants. New grants for a cancelled job are not minted.
+const LIFE: SignedDuration = SignedDuration::from_hours(8 * 24);
+
 /// Longest words of an order that are kept: they are repeated in one report.
 const DETAIL_CHARS_MAX: usize = 200;
 
@@ -17,7 +30,7 @@ const FORGOTTEN_SHARE: usize = 16;
 
 /// Orders by job; of two for the same job the later one, which says more.
 #[derive(Debug)]
-pub(super) struct Orders {
+pub struct OrderSet {
     by_job: HashMap<JobId, (Timestamp, Arc<str>)>,
     /// The last order's words: who cancels many jobs says the same of each.
     words: Arc<str>,
@@ -27,15 +40,22 @@ pub(super) struct Orders {
     life: SignedDuration,
 }
 
-impl Orders {
-    pub(super) fn new(count_max: usize, life: SignedDuration) -> Self {
+impl Default for OrderSet {
+    /// None yet, and room for all that the log can hold.
+    fn default() -> Self {
+        Self::new(ORDERS_MAX, LIFE)
+    }
+}
+
+impl OrderSet {
+    fn new(count_max: usize, life: SignedDuration) -> Self {
         let sweep_count = SWEEP_COUNT_MIN.min(count_max);
         Self { by_job: HashMap::new(), words: Arc::default(), sweep_count, count_max, life }
     }
 
     /// Takes an order in, and may forget what is of no use as of `now`. Says whether any was forgotten for lack of
     /// room.
-    pub(super) fn add(&mut self, order: CancelOrder, now: Timestamp) -> bool {
+    pub fn add(&mut self, order: CancelOrder, now: Timestamp) -> bool {
         let CancelOrder { job, time, detail } = order;
         if self.by_job.get(&job).is_some_and(|(known, _)| *known >= time) {
             return false;
@@ -49,7 +69,9 @@ impl Orders {
         self.by_job.len() > self.count_max && self.forget_first()
     }
 
-    pub(super) fn order_for(&self, job: JobId, submitted_at: Timestamp) -> Option<CancelOrder> {
+    /// The newest order that is for a job which was submitted at `submitted_at`.
+    #[must_use]
+    pub fn order_for(&self, job: JobId, submitted_at: Timestamp) -> Option<CancelOrder> {
         let (time, words) = self.by_job.get(&job)?;
         let order = CancelOrder { job, time: *time, detail: (&**words).into() };
         order.is_for(submitted_at).then_some(order)
@@ -101,8 +123,15 @@ mod tests {
     }
 
     #[test]
+    fn the_log_holds_no_more_orders_than_are_remembered() {
+        let least = CancelOrder { time: Timestamp::UNIX_EPOCH, ..order(1, 0) };
+        let bytes = least.encode().len() + 2 * least.routing_key().len();
+        assert!(bytes >= usize::try_from(ORDER_BYTES_MIN).unwrap(), "{bytes}");
+    }
+
+    #[test]
     fn the_later_of_two_orders_counts_in_whatever_sequence_they_come() {
-        let mut orders = Orders::new(9, SignedDuration::from_secs(1_000));
+        let mut orders = OrderSet::new(9, SignedDuration::from_secs(1_000));
         for second in [20, 10, 30, 30] {
             orders.add(order(1, second), at(100));
         }
@@ -113,7 +142,7 @@ mod tests {
 
     #[test]
     fn what_is_too_old_or_too_much_is_forgotten_oldest_first() {
-        let mut orders = Orders::new(2, SignedDuration::from_secs(50));
+        let mut orders = OrderSet::new(2, SignedDuration::from_secs(50));
         assert!(!orders.add(order(1, 10), at(10)) && !orders.add(order(2, 20), at(20)));
         assert!(orders.add(order(3, 30), at(30)), "no room for the first");
         assert!(orders.order_for(job(1), at(0)).is_none() && orders.order_for(job(2), at(0)).is_some());
@@ -124,7 +153,7 @@ mod tests {
 
     #[test]
     fn of_many_orders_of_one_time_as_many_are_forgotten_as_must_be() {
-        let mut orders = Orders::new(64, SignedDuration::from_secs(50));
+        let mut orders = OrderSet::new(64, SignedDuration::from_secs(50));
         assert!((1..=64).all(|number| !orders.add(order(number, 20), at(20))));
         assert!(orders.add(order(65, 30), at(30)));
         assert_eq!(orders.by_job.len(), 65 - 64 / FORGOTTEN_SHARE);
@@ -133,7 +162,7 @@ mod tests {
 
     #[test]
     fn old_orders_are_forgotten_long_before_there_is_no_more_room() {
-        let mut orders = Orders::new(1_000_000, SignedDuration::from_secs(50));
+        let mut orders = OrderSet::new(1_000_000, SignedDuration::from_secs(50));
         assert!((0..20_000).all(|number| !orders.add(order(number, number.into()), at(number.into()))));
         assert!(orders.by_job.len() <= SWEEP_COUNT_MIN + 1, "{} are kept", orders.by_job.len());
         assert!(orders.order_for(job(19_999), at(0)).is_some());
@@ -141,7 +170,7 @@ mod tests {
 
     #[test]
     fn orders_share_their_words_and_long_ones_are_cut() {
-        let mut orders = Orders::new(9, SignedDuration::from_secs(50));
+        let mut orders = OrderSet::new(9, SignedDuration::from_secs(50));
         let long = "ä".repeat(DETAIL_CHARS_MAX + 1);
         for number in [1, 2] {
             orders.add(CancelOrder { detail: long.as_str().into(), ..order(number, 10) }, at(10));
