@@ -11,7 +11,7 @@ use crate::health::Watched;
 use crate::stage::{COMMAND_TIMEOUT, Stage};
 
 /// Room that the test's scratch has above what is to stay free.
-const ROOM_BYTES: u64 = 32 << 20;
+const ROOM_BYTES: u64 = 128 << 20;
 
 /// How often a worker said this.
 fn times(worker: &Process, words: &str) -> usize {
@@ -121,6 +121,24 @@ fn a_full_disk_lets_jobs_wait_until_there_is_room() {
     let end = stage.wait(0, &job);
     assert_eq!((&end["state"], &end["attempt"]), (&"succeeded".into(), &1.into()), "{end:#}");
     assert_eq!(times(&worker, "scratch has no room"), 1, "{}", worker.stderr());
+}
+
+/// A job that finds too little room is tried again later, and its need keeps others away for a moment: a worker with a
+/// nearly full disk is not the first to be free for every job.
+#[test]
+fn a_disk_with_too_little_room_for_one_job_keeps_the_worker_from_the_next() {
+    let stage = Stage::declared(Broker::shared(), Storage::shared(), &["--retry-1", "8s"]);
+    let (watched, scratch) = (Watched::reserve(), SmallScratch::new());
+    let worker = stage.start(scratch.on(watched.on(stage.worker_program())));
+    let large = stage.put("large", vec![7; usize::try_from(2 * ROOM_BYTES).expect("it fits")]);
+    let job = stage.submit(&large, &stage.target("large"), &["--preset", "copy"]);
+    watched.wait_for_reason("scratch-full", &worker);
+    let end = stage.submit(&stage.put("small", "some bytes"), &stage.target("small"), &["--preset", "copy"]);
+    let end = stage.wait(0, &end);
+    assert_eq!((&end["state"], &end["attempt"]), (&"succeeded".into(), &1.into()), "{end:#}");
+    let told = stage.reports(&job);
+    let retry = told.iter().find(|report| is_retry(report)).expect("it is tried again");
+    assert_eq!(retry["data"]["reason"], "scratch-full", "{retry:#}");
 }
 
 #[test]
