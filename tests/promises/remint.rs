@@ -189,6 +189,13 @@ fn expect_put_away(stage: &Stage<'_>, words: &str) {
     assert_eq!(stage.storage.list(&stage.output), Vec::<String>::new());
 }
 
+/// A letter for the reminter, written with the worker's login.
+#[track_caller]
+fn forge_expired(stage: &Stage<'_>, message: &Message) {
+    forge(stage, "expired", message);
+    wait_for_expired(stage, 1);
+}
+
 /// Who has a worker's login has seen true grants, and may write letters.
 #[test]
 fn dead_grants_are_not_revived_for_a_job_that_nobody_submitted() {
@@ -197,8 +204,7 @@ fn dead_grants_are_not_revived_for_a_job_that_nobody_submitted() {
     let mut read = Sas::read(&stage.input, "input");
     read.expiry = Timestamp::now() - SignedDuration::from_secs(5);
     let message = Message::new(&stage, &read, &Sas::create(&stage.output, "output"));
-    forge(&stage, "expired", &message.with("/remints", json!(100)));
-    wait_for_expired(&stage, 1);
+    forge_expired(&stage, &message.with("/remints", json!(100)));
     expect_put_away(&stage, "no producer has reported");
 }
 
@@ -211,8 +217,7 @@ fn dead_grants_of_one_job_are_not_revived_under_the_name_of_another() {
     let job = short(&stage, "output", 1, 5);
     stage.tell_submitted(&job.body);
     let other = stage.storage.sas_url(&Sas::read(&stage.input, "other"));
-    forge(&stage, "expired", &job.with("/input/url", json!(other)));
-    wait_for_expired(&stage, 1);
+    forge_expired(&stage, &job.with("/input/url", json!(other)));
     expect_put_away(&stage, "for other blobs");
 }
 
@@ -223,8 +228,7 @@ fn a_forged_letter_is_minted_anew_no_more_often_than_its_job_may_be() {
     stage.put("input", "some bytes");
     let job = short(&stage, "output", 1, 1);
     stage.tell_submitted(&job.body);
-    forge(&stage, "expired", &job.with("/remints", json!(100)));
-    wait_for_expired(&stage, 1);
+    forge_expired(&stage, &job.with("/remints", json!(100)));
     let told = remint(&stage, &[]);
     assert_eq!((&told[0]["done"], &told[0]["remints_left"]), (&json!("minted"), &json!(0)), "{told:?}");
 }

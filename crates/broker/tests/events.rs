@@ -4,9 +4,9 @@
 mod support;
 
 use jiff::{SignedDuration, Timestamp};
-use std::time::Duration;
-use support::{PATIENCE, Site};
-use tokio::time::timeout;
+use std::{pin::pin, time::Duration};
+use support::{PATIENCE, Site, eventually};
+use tokio::{sync::watch, time::timeout};
 use valet_broker::{EventLog, EventsError, LogItem, Outgoing, Purpose, Session, Start, topology::Role};
 use valet_protocol::{Accepted, JobId, Lane, Report, ReportData, WorkerName};
 
@@ -105,11 +105,21 @@ async fn a_log_that_comes_late_is_not_taken_for_an_empty_one() {
     let site = Site::shared().await;
     let worker = site.worker().await;
     tell(&worker, 0..300).await;
-    // Later than any silence that a reader might take for the end.
-    let late = site.config_late(Role::Producer, Duration::from_secs(3)).await;
-    let reader = Session::connect(late, Purpose::Reader).await.expect("it connects");
+    let (free, is_free) = watch::channel(false);
+    let held = site.config_held(Role::Producer, is_free).await;
+    let reader = Session::connect(held, Purpose::Reader).await.expect("it connects");
     let mut log = EventLog::replay(&reader, Start::First);
-    assert_eq!(until_caught_up(&mut log).await, (1..=300).collect::<Vec<_>>());
+    let mut read = pin!(until_caught_up(&mut log));
+    // The reader's own mark is in the log by then, and seconds have passed in silence.
+    let marked = eventually("300 reports and a mark in the log", async || {
+        let depth = site.vhost.queue_depth("events.log");
+        (depth == Some(301)).then_some(()).ok_or_else(|| format!("{depth:?}"))
+    });
+    tokio::select! {
+        attempts = &mut read => panic!("taken for read, though nothing has come: {attempts:?}"),
+        () = marked => { free.send_replace(true); }
+    };
+    assert_eq!(read.await, (1..=300).collect::<Vec<_>>());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,11 +203,9 @@ async fn a_lost_connection_skips_and_repeats_nothing() {
     tell(&worker, 0..10).await;
     let mut log = EventLog::replay(&producer, Start::First);
     assert_eq!(until_caught_up(&mut log).await.len(), 10);
-    support::eventually("the connections are listed", async || {
-        match site.broker.close_connections(&site.vhost) {
-            0 => Err("none yet"),
-            _ => Ok(()),
-        }
+    eventually("the connections are listed", async || match site.broker.close_connections(&site.vhost) {
+        0 => Err("none yet"),
+        _ => Ok(()),
     })
     .await;
     tell(&worker, 10..20).await;

@@ -1,12 +1,13 @@
-//! A way to the broker on which a consumer's messages come late: its log is slow to be read.
+//! A way to the broker on which a consumer's messages are held back until they are let go: its log is slow to be read.
+//! Must never let them go by itself.
 
-use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
         TcpListener, TcpStream,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
+    sync::watch,
 };
 
 /// Class and method of `basic.consume-ok`.
@@ -14,8 +15,8 @@ const CONSUME_OK: [u8; 4] = [0, 60, 0, 21];
 /// Type, channel and size come before a frame's payload, one byte after it.
 const HEAD: usize = 7;
 
-/// A port that leads to `target`; on each connection, what follows the first consume-ok is held back for `delay`.
-pub async fn way(target: String, delay: Duration) -> u16 {
+/// A port that leads to `target`; on each connection, what follows the first consume-ok is held back until `is_free`.
+pub async fn way(target: String, is_free: watch::Receiver<bool>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let port = listener.local_addr().expect("it is bound").port();
     tokio::spawn(async move {
@@ -24,20 +25,24 @@ pub async fn way(target: String, delay: Duration) -> u16 {
             let ((mut from_client, to_client), (from_broker, mut to_broker)) =
                 (client.into_split(), broker.into_split());
             tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_broker).await });
-            tokio::spawn(pass(from_broker, to_client, delay));
+            tokio::spawn(pass(from_broker, to_client, is_free.clone()));
         }
     });
     port
 }
 
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delay: Duration) -> std::io::Result<()> {
+async fn pass(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut is_free: watch::Receiver<bool>,
+) -> std::io::Result<()> {
     let mut seen = Vec::new();
     let mut passed = 0;
     while from.read_buf(&mut seen).await? > 0 {
         if let Some(end) = end_of_consume_ok(&seen).filter(|end| passed < *end) {
             to.write_all(&seen[passed..end]).await?;
             passed = end;
-            tokio::time::sleep(delay).await;
+            is_free.wait_for(|is_free| *is_free).await.map_err(std::io::Error::other)?;
         }
         to.write_all(&seen[passed..]).await?;
         passed = seen.len();

@@ -4,6 +4,7 @@
 pub mod late;
 
 use std::{fmt::Display, time::Duration};
+use tokio::sync::watch;
 use valet_broker::{
     BrokerConfig, Disposition, EndedFeed, Feed, FeedOptions, Outgoing, Password, Purpose, Session, TlsConfig,
     management::{Existing, Login, LoginNames, Management},
@@ -65,11 +66,11 @@ impl<'a> Site<'a> {
             .with_connection_name(format!("test {}", role.name()))
     }
 
-    /// The way to the broker on which a consumer's messages come so late.
-    pub async fn config_late(&self, role: Role, delay: Duration) -> BrokerConfig {
+    /// A way to the broker on which a consumer's messages are held back until `is_free`.
+    pub async fn config_held(&self, role: Role, is_free: watch::Receiver<bool>) -> BrokerConfig {
         let url = self.vhost.amqp_url();
         let address = url.trim_start_matches("amqp://").split('/').next().expect("an address").to_owned();
-        let port = late::way(address.clone(), delay).await;
+        let port = late::way(address.clone(), is_free).await;
         BrokerConfig::parse(&url.replace(&address, &format!("127.0.0.1:{port}")))
             .expect("a URL")
             .with_login(self.names.of(role), self.password(role))
