@@ -12,9 +12,12 @@ use crate::error::BodyRead;
 /// Bytes read and sent at a time.
 const READ_BYTES: u64 = 256 << 10;
 
-/// How long a later try holds its body back, so that a server which refuses by the headers alone is heard before our
-/// bytes make it reset the connection.
+/// How long the second try holds its body back, so that a server which refuses by the headers alone is heard before our
+/// bytes make it reset the connection. Each later try waits twice as long: a server may be slow because it is busy.
 const HOLD_BACK: Duration = Duration::from_millis(200);
+
+/// No try holds its body back for longer.
+const HOLD_BACK_MAX: Duration = Duration::from_secs(3);
 
 /// How many stall times storage may take to answer after the last byte: it commits up to 5,000 MiB in that time.
 const ANSWER_STALLS: u32 = 3;
@@ -34,7 +37,7 @@ impl Upload {
 
     /// The same upload for a try after a failed one.
     pub(crate) fn held_back(self) -> Self {
-        Self { hold_back: HOLD_BACK, ..self }
+        Self { hold_back: (self.hold_back * 2).clamp(HOLD_BACK, HOLD_BACK_MAX), ..self }
     }
 
     /// The body, and a future that ends when the body has not moved for `stall_timeout` (thrice that once it is sent).

@@ -157,8 +157,9 @@ async fn more_than_one_put_carries_is_refused_before_it_is_sent() {
     assert_eq!(server.heads(), Vec::<String>::new());
 }
 
-/// A real front end may answer by the headers alone and reset while the client still writes. The first try may
-/// miss the answer; one that holds its body back does not (without that, all eight tries were seen to miss it).
+/// A real front end may answer by the headers alone and reset while the client still writes. Any try may miss the
+/// answer, as the reset overtakes it; of those that hold their body back, one hears it (without that, all eight tries
+/// were seen to miss it). How many it takes is up to the scheduler, and not promised.
 #[tokio::test]
 async fn an_early_refusal_is_heard_although_the_connection_is_reset() {
     let content = noise(64 << 20);
@@ -168,8 +169,6 @@ async fn an_early_refusal_is_heard_although_the_connection_is_reset() {
         let server = server::Server::start_early(bytes, answer).await;
         let error = store_at(&client().0, made_up_url(&server.origin, "c"), &content).await.unwrap_err();
         assert_eq!(error.kind, StorageErrorKind::GrantInvalid, "after {bytes} bytes: {error}");
-        let tries = server.heads().len();
-        assert!(tries <= 3, "after {bytes} bytes it took {tries} tries");
     }
 }
 
