@@ -20,6 +20,7 @@
 //! ```
 
 mod key;
+pub mod keyless;
 mod layers;
 mod mistakes;
 mod raw;

@@ -11,8 +11,8 @@
 //!                           └─ conclude ─ disposition   what becomes of a job, told and settled
 //! ```
 //!
-//! It must never hold a storage key or code that can sign (`keyless` refuses to start beside one), list or read
-//! a blob that no grant names, or publish a job. This library exists for the binary and its tests alone.
+//! It must never hold a storage key or code that can sign (`valet_settings::keyless` refuses to start beside one),
+//! list or read a blob that no grant names, or publish a job. This library exists for the binary and its tests alone.
 
 pub mod admit;
 pub mod cancels;
@@ -30,7 +30,6 @@ pub mod health;
 pub mod hold;
 pub mod job;
 pub mod keep;
-pub mod keyless;
 pub mod logs;
 pub mod media;
 pub mod memo;

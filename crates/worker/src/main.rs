@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use valet_settings::{EXIT_CONFIG, Layers};
+use valet_settings::{EXIT_CONFIG, Layers, keyless};
 use valet_worker::cli::{self, Verb};
 use valet_worker::config::Config;
-use valet_worker::{harden, keyless, start};
+use valet_worker::{harden, start};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().peekable();

@@ -1,12 +1,12 @@
-//! Wall (d): a worker refuses to start when a storage key, a connection string or another authority over storage
-//! is within its reach, in its environment or in its settings.
+//! Wall (d): worker and dispatcher refuse to start when a storage key, a connection string or another authority over
+//! storage is within their reach, in the environment or in the settings.
 //!
 //! The tables below are the policy, one reason per entry. A finding names where, never what: no value is kept.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
-use valet_settings::Layers;
+use crate::Layers;
 
 /// A name of a variable or a setting that is refused whatever its value.
 struct Name {
@@ -63,7 +63,7 @@ const KEY_WORDS: [&str; 5] = ["KEY", "SECRET", "STORAGE", "ACCOUNT", "AZURE"];
 /// Length of an account key in base64: 64 bytes are 86 digits and two signs of padding.
 const KEY_CHARS: usize = 88;
 
-/// One thing that a worker must not have.
+/// One thing that a keyless program must not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forbidden {
     /// The variable's or the setting's name, escaped.
@@ -88,15 +88,15 @@ pub enum Place {
 impl fmt::Display for Forbidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (place, undo) = match self.place {
-            Place::Environment => ("environment variable", "unset it for the worker"),
-            Place::File => ("setting", "take it out of the worker's configuration file"),
+            Place::Environment => ("environment variable", "unset it for this program"),
+            Place::File => ("setting", "take it out of this program's configuration file"),
             Place::Flag => ("flag", "leave it out"),
         };
         write!(f, "{place} {}: {}; {undo}", self.name, self.reason)
     }
 }
 
-/// A worker within reach of storage authority. It must not start.
+/// A program within reach of storage authority. It must not start.
 #[derive(Debug, thiserror::Error)]
 pub struct HoldsKey(Vec<Forbidden>);
 
@@ -110,13 +110,13 @@ impl HoldsKey {
     /// What a person should do.
     #[must_use]
     pub fn advice(&self) -> &'static str {
-        "a worker needs the grants of its jobs and nothing else; keep keys with the producer"
+        "the grants in messages are all that this program needs; keep keys with the producer"
     }
 }
 
 impl fmt::Display for HoldsKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the worker will not start while it holds authority over storage:")?;
+        f.write_str("this program will not start while it holds authority over storage:")?;
         self.0.iter().try_for_each(|forbidden| write!(f, "\n  {forbidden}"))
     }
 }
