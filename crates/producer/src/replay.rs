@@ -49,6 +49,9 @@ pub enum ReplayError {
         #[source]
         cause: AddressError,
     },
+    /// Its grants are sealed to the fleet: which blobs they are for cannot be read from it.
+    #[error("its grants are sealed, and only a worker can open them")]
+    Sealed,
     /// The preset cannot be resolved any more.
     #[error("its preset cannot be used")]
     Preset(#[source] crate::batch::PresetChoiceError),
@@ -71,7 +74,9 @@ impl ReplayError {
         match self {
             Self::NotAJob(cause) => cause.reason(),
             Self::OtherJob => Reason::BadMessage,
-            Self::NotOurs { .. } | Self::OtherRight { .. } | Self::Address { .. } => Reason::GrantRefused,
+            Self::NotOurs { .. } | Self::OtherRight { .. } | Self::Address { .. } | Self::Sealed => {
+                Reason::GrantRefused
+            }
             Self::Preset(_) => Reason::UnknownPreset,
             Self::NoRemint => Reason::GrantExpired,
             Self::Ttl { .. } => Reason::GrantTooShort,
@@ -92,6 +97,7 @@ impl ReplayError {
                 "no job ever had it: look at who may write to the broker, and who minted that grant".to_owned()
             }
             Self::Address { cause, .. } => cause.advice().to_owned(),
+            Self::Sealed => "submit the job anew: `valet submit` seals it again".to_owned(),
             Self::Preset(cause) => cause.advice(),
             Self::NoRemint => "`valet dead replay` it, or submit such jobs with a larger --remints".to_owned(),
             Self::Ttl { wall_seconds, .. } => {
@@ -150,11 +156,12 @@ impl Proven {
         if letter.message_id.as_deref() != Some(message.id.to_string().as_str()) {
             return Err(ReplayError::OtherJob);
         }
-        let input = granted(signer, &message.input.url, Role::Input, Right::Read)?;
-        let output = granted(signer, &message.output.url, Role::Output, Right::Create)?;
+        let (read, create) = message.grants.urls().ok_or(ReplayError::Sealed)?;
+        let input = granted(signer, read, Role::Input, Right::Read)?;
+        let output = granted(signer, create, Role::Output, Right::Create)?;
         let chosen = resolve(&message.preset)?;
         let wall_seconds = message.limits.wall_seconds.unwrap_or(chosen.wall_seconds);
-        let life_seconds = life(&message.output.url).unwrap_or_else(|| u64::from(TTL_SECONDS_DEFAULT));
+        let life_seconds = life(create).unwrap_or_else(|| u64::from(TTL_SECONDS_DEFAULT));
         let attempts_made = attempts_made(&message, letter.attempt);
         Ok(Self { message, input, output, chosen, wall_seconds, life_seconds, attempts_made })
     }

@@ -35,8 +35,10 @@ impl From<Problem> for EncodeError {
 
 /// Checks every limit that the types do not hold by themselves.
 pub(crate) fn message(message: &JobMessage) -> Result<(), Problem> {
-    bytes("input.url", message.input.url.expose_url(), 1, limits::URL_BYTES_MAX)?;
-    bytes("output.url", message.output.url.expose_url(), 1, limits::URL_BYTES_MAX)?;
+    if let Some((input, output)) = message.grants.urls() {
+        bytes("input.url", input.expose_url(), 1, limits::URL_BYTES_MAX)?;
+        bytes("output.url", output.expose_url(), 1, limits::URL_BYTES_MAX)?;
+    }
     content_type(message.output.content_type.as_deref())?;
     preset(&message.preset)?;
     message.limits.problem().map_or(Ok(()), |(field, rule)| Err(Problem::new(field, rule)))?;

@@ -22,6 +22,7 @@ mod reason;
 mod report;
 mod salvage;
 pub mod schema;
+pub mod sealed;
 mod text;
 mod tree;
 mod wire;
@@ -40,9 +41,10 @@ pub use report::{
     ReportError, ReportKind, Retrying, Started, Stored, Submitted, Success, Timings,
 };
 pub use salvage::salvage_id;
+pub use sealed::{Binding, Grants, SealedGrants, SealedHeader};
 pub use text::{Advice, BlobText, Detail, ShortText, TagText, Text, WorkerName};
 
-/// What is wrong with a text that should have become a [`JobId`], [`Lane`] or [`ETag`].
+/// What is wrong with a text that should have become a [`JobId`], [`Lane`], [`ETag`] or [`SealedGrants`].
 /// Holds the rule, never the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{rule}")]

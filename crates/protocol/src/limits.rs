@@ -37,6 +37,10 @@ limits! {
         "An order on the exchange `control`: an id, a time and a detail.";
     URL_BYTES_MAX: usize = 8_192, "bytes",
         "`input.url` and `output.url`. A blob name of 1,024 characters, percent-encoded, and a full user delegation SAS fit.";
+    SEALED_BYTES_MAX: usize = 24_576, "bytes",
+        "`sealed`. Two URLs at their own limits, encrypted, and the header fit.";
+    KEY_ID_BYTES_MAX: usize = 64, "bytes",
+        "`kid` of sealed grants and of the fleet's keys; a hash in hexadecimal fits.";
     ETAG_BYTES_MAX: usize = 128, "bytes",
         "`input.etag`, quotes included. Azure's have about 20; the rest is room.";
     CONTENT_TYPE_BYTES_MAX: usize = 128, "bytes",

@@ -6,10 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use valet_grant::GrantUrl;
 use zeroize::Zeroizing;
 
-use crate::{DecodeError, ETag, EncodeError, JobId, Lane, Limits, check, limits, wire};
+use crate::{DecodeError, ETag, EncodeError, Grants, JobId, Lane, Limits, check, limits, wire};
 
 /// One job. What was decoded is within all limits; what is built by hand is checked when it is encoded.
 #[derive(Clone, PartialEq)]
@@ -18,6 +17,8 @@ pub struct JobMessage {
     pub id: JobId,
     /// Whose work it is.
     pub lane: Lane,
+    /// The rights to read its input and to create its output.
+    pub grants: Grants,
     /// What to read.
     pub input: Input,
     /// What to write.
@@ -41,19 +42,15 @@ pub struct JobMessage {
 }
 
 /// The blob to read.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Input {
-    /// A URL that may read it.
-    pub url: GrantUrl,
     /// Which content of it is meant.
     pub etag: Option<ETag>,
 }
 
 /// The blob to write.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Output {
-    /// A URL that may create it.
-    pub url: GrantUrl,
     /// Its content type; the preset's own if absent.
     pub content_type: Option<String>,
 }
@@ -112,6 +109,7 @@ impl fmt::Debug for JobMessage {
         f.debug_struct("JobMessage")
             .field("id", &self.id)
             .field("lane", &self.lane)
+            .field("grants", &self.grants)
             .field("input", &self.input)
             .field("output", &self.output)
             .field("preset", &self.preset)

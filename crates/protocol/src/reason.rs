@@ -75,6 +75,12 @@ reasons! {
     GrantWrongRight "grant-wrong-right"
         "A grant lacks the right for the operation."
         "Mint read (sp=r) for the input and create (sp=c) for the output.";
+    SealedKeyUnknown "sealed-key-unknown"
+        "The grants are sealed to a key that the worker does not have."
+        "Seal to a key of the fleet's current list (`valet fleet publish`), or give the workers the key that is missing.";
+    SealedRefused "sealed-refused"
+        "The sealed grants do not open: they were changed, or were sealed for another job, lane, preset or expiry."
+        "Seal both URLs anew for this message: its id, lane, preset and not_after are bound to them.";
     EgressRefused "egress-refused"
         "A URL's host is not allowed, or leads to a private address."
         "Use the blob endpoint of an Azure storage account over https.";

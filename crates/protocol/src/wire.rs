@@ -17,10 +17,10 @@ use crate::check::Problem;
 use crate::limits::{
     ATTEMPTS_BEFORE_MAX, CONTENT_TYPE_BYTES_MAX, ETAG_BYTES_MAX, MESSAGE_BYTES_MAX, PARAM_NAME_BYTES_MAX,
     PARAM_TEXT_BYTES_MAX, PARAMS_MAX, PRESET_NAME_BYTES_MAX, PRESET_VERSION_MAX, REMINTS_MAX,
-    TAG_KEY_BYTES_MAX, TAG_VALUE_BYTES_MAX, TAGS_MAX,
+    SEALED_BYTES_MAX, TAG_KEY_BYTES_MAX, TAG_VALUE_BYTES_MAX, TAGS_MAX,
 };
 use crate::tree::{self, Tree};
-use crate::{BadText, DecodeError, EncodeError, JobMessage, Limits, Priority, de};
+use crate::{BadText, DecodeError, EncodeError, Grants, JobMessage, Limits, Priority, SealedGrants, de};
 
 /// The only version there is.
 pub(crate) const VERSION: u64 = 1;
@@ -31,6 +31,7 @@ const MEDIA_TYPE: &str = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+/[A-Za-z0-9!#$%&'*+.^_`|~
 /// One job for Valet. Unknown fields are refused; an optional field may be left out or null.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = open_or_sealed()))]
 pub(crate) struct Message {
     /// Version of this format.
     #[schemars(extend("const" = VERSION))]
@@ -41,10 +42,16 @@ pub(crate) struct Message {
     /// Whose work it is: 1 to 40 characters out of a-z, 0-9 and `-`; `default` if absent.
     #[schemars(regex(pattern = r"^[a-z0-9-]{1,40}$"))]
     lane: Option<String>,
-    /// The blob to read.
-    input: Input,
-    /// The blob to write.
-    output: Output,
+    /// The blob to read. Required, unless `sealed` is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<Input>,
+    /// The blob to write. Required, unless `sealed` is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<Output>,
+    /// Instead of both URLs: the two grants, encrypted to the fleet and bound to this job. A JWE in compact form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = SEALED_BYTES_MAX), regex(pattern = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){4}$"))]
+    sealed: Option<String>,
     /// What to do.
     preset: Preset,
     /// Bounds for this job, narrower than the worker's own.
@@ -73,11 +80,13 @@ pub(crate) struct Message {
 }
 
 /// The blob to read.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
 struct Input {
-    /// A SAS URL with the right to read exactly this blob (`sr=b`, `sp=r`). A secret.
-    url: SecretText,
+    /// A SAS URL with the right to read exactly this blob (`sr=b`, `sp=r`). A secret. Required, unless `sealed`
+    /// is there, which replaces it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<SecretText>,
     /// The content that is meant: a strong entity tag with its quotes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = ETAG_BYTES_MAX), regex(pattern = r#"^"[!#-~]+"$"#))]
@@ -85,11 +94,13 @@ struct Input {
 }
 
 /// The blob to write.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
 struct Output {
-    /// A SAS URL with the right to create exactly this blob (`sr=b`, `sp=c`). A secret.
-    url: SecretText,
+    /// A SAS URL with the right to create exactly this blob (`sr=b`, `sp=c`). A secret. Required, unless `sealed`
+    /// is there, which replaces it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<SecretText>,
     /// Content type of the output; the preset's own if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = CONTENT_TYPE_BYTES_MAX), regex(pattern = MEDIA_TYPE))]
@@ -110,6 +121,21 @@ struct Preset {
     #[serde(default)]
     #[schemars(schema_with = "params_schema")]
     params: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// Either both URLs or `sealed`; null is absent.
+fn open_or_sealed() -> serde_json::Value {
+    let text = || serde_json::json!({ "type": "string" });
+    let none = || serde_json::json!({ "type": "null" });
+    let with =
+        |url: serde_json::Value| serde_json::json!({ "required": ["url"], "properties": { "url": url } });
+    let without = || serde_json::json!({ "properties": { "url": none() } });
+    serde_json::json!([
+        { "required": ["input", "output"],
+          "properties": { "sealed": none(), "input": with(text()), "output": with(text()) } },
+        { "required": ["sealed"],
+          "properties": { "sealed": text(), "input": without(), "output": without() } },
+    ])
 }
 
 fn tags_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
@@ -136,7 +162,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<JobMessage, DecodeError> {
     let tree = tree::parse(bytes, MESSAGE_BYTES_MAX)?;
     check_version(&tree)?;
     let message: Message = de::from_tree(tree)?;
-    message.try_into().map_err(Problem::into)
+    message.try_into()
 }
 
 /// Before anything else: a later version may well have other fields.
@@ -165,25 +191,24 @@ impl Message {
     fn bytes_about(&self) -> usize {
         let texts = |(key, value): (&String, &String)| key.len() + value.len() + 8;
         let tags: usize = self.tags.iter().flatten().map(texts).sum();
-        self.input.url.bytes() + self.output.url.bytes() + 2 * tags + 4_096
+        let input = self.input.as_ref().and_then(|input| input.url.as_ref());
+        let output = self.output.as_ref().and_then(|output| output.url.as_ref());
+        let urls: usize = input.into_iter().chain(output).map(SecretText::bytes).sum();
+        urls + self.sealed.as_ref().map_or(0, String::len) + 2 * tags + 4_096
     }
 }
 
 impl TryFrom<Message> for JobMessage {
-    type Error = Problem;
+    type Error = DecodeError;
 
-    fn try_from(wire: Message) -> Result<Self, Problem> {
+    fn try_from(wire: Message) -> Result<Self, DecodeError> {
+        let (input, output, grants) = grants(wire.input, wire.output, wire.sealed)?;
         Ok(Self {
             id: parsed("id", &wire.id)?,
             lane: wire.lane.map(|lane| parsed("lane", &lane)).transpose()?.unwrap_or_default(),
-            input: crate::Input {
-                url: wire.input.url.into_grant(),
-                etag: wire.input.etag.map(|etag| parsed("input.etag", &etag)).transpose()?,
-            },
-            output: crate::Output {
-                url: wire.output.url.into_grant(),
-                content_type: wire.output.content_type,
-            },
+            grants,
+            input: crate::Input { etag: input.etag.map(|etag| parsed("input.etag", &etag)).transpose()? },
+            output: crate::Output { content_type: output.content_type },
             preset: crate::PresetRef {
                 name: wire.preset.name,
                 version: wire.preset.version,
@@ -200,24 +225,51 @@ impl TryFrom<Message> for JobMessage {
     }
 }
 
+/// Both URLs out of their blobs, or the sealed form instead of them.
+fn grants(
+    input: Option<Input>,
+    output: Option<Output>,
+    sealed: Option<String>,
+) -> Result<(Input, Output, Grants), DecodeError> {
+    let missing = |field: &str| DecodeError::MissingField { field: field.to_owned() };
+    let Some(sealed) = sealed else {
+        let mut input = input.ok_or_else(|| missing("input"))?;
+        let mut output = output.ok_or_else(|| missing("output"))?;
+        let read = input.url.take().ok_or_else(|| missing("input.url"))?.into_grant();
+        let create = output.url.take().ok_or_else(|| missing("output.url"))?.into_grant();
+        return Ok((input, output, Grants::Open { input: read, output: create }));
+    };
+    let (input, output) = (input.unwrap_or_default(), output.unwrap_or_default());
+    if input.url.is_some() || output.url.is_some() {
+        let beside = "must not stand beside input.url or output.url: it replaces both";
+        return Err(Problem::new("sealed", beside).into());
+    }
+    let sealed: SealedGrants = parsed("sealed", &sealed)?;
+    Ok((input, output, Grants::Sealed(sealed)))
+}
+
 fn parsed<T: FromStr<Err = BadText>>(field: &'static str, text: &str) -> Result<T, Problem> {
     text.parse().map_err(|bad: BadText| Problem::new(field, bad.rule))
 }
 
 impl From<&JobMessage> for Message {
     fn from(message: &JobMessage) -> Self {
+        let urls = message.grants.urls();
+        let input = Input {
+            url: urls.map(|(input, _)| input.into()),
+            etag: message.input.etag.as_ref().map(ToString::to_string),
+        };
+        let output = Output {
+            url: urls.map(|(_, output)| output.into()),
+            content_type: message.output.content_type.clone(),
+        };
         Self {
             version: VERSION,
             id: message.id.to_string(),
             lane: Some(message.lane.to_string()),
-            input: Input {
-                url: (&message.input.url).into(),
-                etag: message.input.etag.as_ref().map(ToString::to_string),
-            },
-            output: Output {
-                url: (&message.output.url).into(),
-                content_type: message.output.content_type.clone(),
-            },
+            input: (input.url.is_some() || input.etag.is_some()).then_some(input),
+            output: (output.url.is_some() || output.content_type.is_some()).then_some(output),
+            sealed: message.grants.sealed().map(|sealed| sealed.as_str().to_owned()),
             preset: Preset {
                 name: message.preset.name.clone(),
                 version: message.preset.version,

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{assert_file, golden, message, reports};
+use common::{assert_file, golden, message, reports, sealed_message};
 use valet_protocol::{Event, JobMessage, Limits, Report};
 
 fn text(message: &JobMessage) -> String {
@@ -18,6 +18,13 @@ fn a_full_message_decodes_and_encodes_to_its_golden_bytes() {
     let decoded = JobMessage::decode(&bytes).unwrap();
     assert_eq!(decoded, message());
     assert_eq!(decoded.encode().unwrap().as_ref(), bytes);
+}
+
+#[test]
+fn a_sealed_message_decodes_and_encodes_to_its_golden_bytes() {
+    assert_file(&golden("message-sealed.json"), &text(&sealed_message()));
+    let bytes = std::fs::read(golden("message-sealed.json")).unwrap();
+    assert_eq!(JobMessage::decode(&bytes).unwrap(), sealed_message());
 }
 
 fn plain() -> JobMessage {

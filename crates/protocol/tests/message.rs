@@ -8,7 +8,7 @@ use common::{ID, message, message_json};
 use serde_json::{Value, json};
 use valet_grant::GrantUrl;
 use valet_protocol::{
-    DecodeError, EncodeError, JobId, JobMessage, Lane, MESSAGE_BYTES_MAX, Reason, limits, salvage_id,
+    DecodeError, EncodeError, Grants, JobId, JobMessage, Lane, MESSAGE_BYTES_MAX, Reason, limits, salvage_id,
 };
 
 /// The error for the full message with one member set (or removed, with null).
@@ -117,8 +117,8 @@ fn keys_out_of_their_limits_are_described_and_not_repeated() {
 fn values_at_their_limits_are_accepted() {
     let mut full = message();
     full.lane = "a".repeat(limits::LANE_BYTES_MAX).parse().unwrap();
-    full.input.url = GrantUrl::new("u".repeat(limits::URL_BYTES_MAX));
-    full.output.url = full.input.url.clone();
+    let longest = || GrantUrl::new("u".repeat(limits::URL_BYTES_MAX));
+    full.grants = Grants::Open { input: longest(), output: longest() };
     full.output.content_type = Some("video/mp4; codecs=\"avc1.64001f, mp4a.40.2\"".into());
     full.preset.params = (0..limits::PARAMS_MAX)
         .map(|n| {
@@ -236,8 +236,8 @@ fn a_message_built_out_of_its_limits_does_not_encode() {
     let mut large = message();
     large.tags = (0..32).map(|n| (format!("{n}"), "\\".repeat(256))).collect();
     large.preset.params = (0..32).map(|n| (format!("{n}"), json!("\"".repeat(256)))).collect();
-    large.input.url = GrantUrl::new("\\".repeat(8192));
-    large.output.url = GrantUrl::new("\\".repeat(8192));
+    let doubled = || GrantUrl::new("\\".repeat(8192));
+    large.grants = Grants::Open { input: doubled(), output: doubled() };
     assert!(
         matches!(large.encode(), Err(EncodeError::TooLarge { max: MESSAGE_BYTES_MAX, .. })),
         "{:?}",

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{assert_file, docs, golden, message_json, reports};
+use common::{assert_file, docs, golden, message_json, reports, sealed_json};
 use jsonschema::Validator;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ fn the_schemas_are_valid_and_so_are_their_examples() {
 #[test]
 fn golden_messages_and_every_report_are_valid() {
     let jobs = validator(&schema::job());
-    for name in ["full", "plain", "spelt-short", "spelt-null"] {
+    for name in ["full", "plain", "sealed", "spelt-short", "spelt-null"] {
         let bytes = std::fs::read(golden(&format!("message-{name}.json"))).unwrap();
         assert_valid(&jobs, &serde_json::from_slice(&bytes).unwrap());
     }
@@ -130,15 +130,18 @@ proptest! {
     #[test]
     fn what_the_code_accepts_the_schema_accepts_and_it_comes_back(
         pointer in prop::sample::select(vec![
-            "/lane", "/input/etag", "/output/content_type", "/output/url", "/preset/name", "/preset/version",
+            "/lane", "/input", "/input/url", "/sealed", "/input/etag", "/output/content_type", "/output/url", "/preset/name", "/preset/version",
             "/preset/params", "/preset/params/crf", "/limits", "/limits/wall_seconds", "/limits/input_bytes",
             "/priority", "/tags", "/tags/title", "/submitted_at", "/not_after", "/id", "/version",
         ]),
         value in any_value(),
+        sealed in any::<bool>(),
     ) {
         thread_local!(static JOBS: Validator = validator(&schema::job()));
-        let mut document = message_json();
-        *document.pointer_mut(pointer).unwrap() = value;
+        let mut document = if sealed { sealed_json() } else { message_json() };
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        let parent = document.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+        parent.insert(name.to_owned(), value);
         if let Ok(message) = JobMessage::decode(document.to_string().as_bytes()) {
             JOBS.with(|jobs| assert_valid(jobs, &document));
             let bytes = message.encode().unwrap();

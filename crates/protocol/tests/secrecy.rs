@@ -14,12 +14,13 @@ fn everything_told(bytes: &[u8]) -> String {
     let salvaged = salvage_id(bytes);
     match JobMessage::decode(bytes) {
         Ok(message) => {
-            let urls = serde_json::to_string(&[&message.input.url, &message.output.url]).unwrap();
+            let urls =
+                message.grants.urls().map(|(input, output)| serde_json::to_string(&[input, output]).unwrap());
             let encoded =
                 message.encode().map_or_else(|e| format!("{e} {e:?} {}", e.advice()), |b| format!("{b:?}"));
             format!(
-                "{message:?} {:?} {:?} {:?} {urls} {encoded}",
-                message.input, message.output, message.preset
+                "{message:?} {:?} {:?} {:?} {:?} {urls:?} {encoded}",
+                message.grants, message.input, message.output, message.preset
             )
         }
         Err(error) => format!("{error} {error:?} {error:#?} {} {salvaged:?}", error.advice()),

@@ -112,7 +112,7 @@ fn grants(
     policy: &GrantPolicy,
     now: Timestamp,
 ) -> Result<(ReadGrant, WriteGrant), Cause> {
-    let (input, output) = (&message.input.url, &message.output.url);
+    let (input, output) = message.grants.urls().ok_or(Cause::SealedUnopened)?;
     let read = ReadGrant::parse(input.clone(), policy, now).map_err(Cause::Grant)?;
     let write = WriteGrant::parse(output.clone(), policy, now).map_err(Cause::Grant)?;
     let together: Vec<_> = audit_pair(input, output, policy, now)
@@ -158,7 +158,7 @@ impl Admitted {
 mod tests {
     use super::*;
     use crate::disposition::{Class, case_of};
-    use crate::sample::{Grant, SIGNATURE, job};
+    use crate::sample::{Grant, SIGNATURE, job, set_input, set_output};
     use valet_protocol::Reason;
 
     fn now() -> Timestamp {
@@ -250,7 +250,7 @@ mod tests {
     fn a_job_that_has_ended_needs_new_grants() {
         assert_eq!(refused(|job| job.not_after = now()), (Class::Expired, Reason::GrantExpired));
         let dead = grant("acct/in/a.mov", "r", now() - SignedDuration::from_secs(1));
-        assert_eq!(refused(|job| job.input.url = dead), (Class::Expired, Reason::GrantExpired));
+        assert_eq!(refused(|job| set_input(job, dead)), (Class::Expired, Reason::GrantExpired));
     }
 
     #[test]
@@ -258,7 +258,7 @@ mod tests {
         let short = || grant("acct/out/a.jpg", "c", now() + SignedDuration::from_secs(90));
         let with_wall = |seconds| {
             move |job: &mut JobMessage| {
-                job.output.url = short();
+                set_output(job, short());
                 job.limits.wall_seconds = Some(seconds);
             }
         };
@@ -271,19 +271,19 @@ mod tests {
     #[test]
     fn wrong_rights_are_told_apart_from_other_rules() {
         let both = || grant("acct/in/a.mov", "rw", hours(1));
-        assert_eq!(refused(|job| job.input.url = both()), (Class::Permanent, Reason::GrantWrongRight));
+        assert_eq!(refused(|job| set_input(job, both())), (Class::Permanent, Reason::GrantWrongRight));
         let read = || grant("acct/out/a.jpg", "r", hours(1));
-        assert_eq!(refused(|job| job.output.url = read()), (Class::Permanent, Reason::GrantWrongRight));
+        assert_eq!(refused(|job| set_output(job, read())), (Class::Permanent, Reason::GrantWrongRight));
         let plain = || valet_grant::GrantUrl::new(both().expose_url().replacen("https://", "http://", 1));
-        assert_eq!(refused(|job| job.input.url = plain()), (Class::Permanent, Reason::GrantRefused));
+        assert_eq!(refused(|job| set_input(job, plain())), (Class::Permanent, Reason::GrantRefused));
         let long = || grant("acct/in/a.mov", "r", hours(48));
-        assert_eq!(refused(|job| job.input.url = long()), (Class::Permanent, Reason::GrantRefused));
+        assert_eq!(refused(|job| set_input(job, long())), (Class::Permanent, Reason::GrantRefused));
     }
 
     #[test]
     fn an_input_that_is_its_own_output_is_refused() {
         let same = || grant("acct/in/a.mov", "c", hours(1));
-        assert_eq!(refused(|job| job.output.url = same()), (Class::Permanent, Reason::GrantRefused));
+        assert_eq!(refused(|job| set_output(job, same())), (Class::Permanent, Reason::GrantRefused));
     }
 
     #[test]
@@ -291,7 +291,7 @@ mod tests {
         assert_eq!(
             refused(|job| {
                 job.preset.name = "no-such".into();
-                job.input.url = valet_grant::GrantUrl::new("nonsense".into());
+                set_input(job, valet_grant::GrantUrl::new("nonsense".into()));
             }),
             (Class::Permanent, Reason::UnknownPreset)
         );

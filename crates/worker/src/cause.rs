@@ -32,6 +32,14 @@ pub enum Cause {
     /// Both grants are fine, but not together.
     #[error("the two grants are refused together: {}", list(.0))]
     GrantPair(Vec<Finding>),
+    /// The grants are sealed to a key that is not in any of the worker's files.
+    #[error("the grants are sealed to key {0}, which this worker does not have")]
+    SealedKeyUnknown(String),
+    /// The sealed grants are not this message's, or somebody has changed them.
+    #[error(
+        "the sealed grants do not open: they were changed, or are bound to another job, lane, preset or expiry"
+    )]
+    SealedUnopened,
     /// The message itself has ended.
     #[error("the job was of use until {0} only")]
     TooLate(Timestamp),

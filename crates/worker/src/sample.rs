@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use valet_grant::GrantUrl;
-use valet_protocol::{Input, JobId, JobMessage, Lane, Limits, Output, PresetRef, Priority};
+use valet_protocol::{Grants, Input, JobId, JobMessage, Lane, Limits, Output, PresetRef, Priority};
 
 /// What every sample's signature starts with: the right shape, no key behind it.
 pub(crate) const SIGNATURE: &str = "c2FtcGxlLXNpZ25hdHVyZS1vZi1ub2JvZHktYXQt";
@@ -36,8 +36,9 @@ pub(crate) fn job(now: Timestamp) -> JobMessage {
     JobMessage {
         id: "01920000-0000-7000-8000-000000000001".parse::<JobId>().expect("a UUIDv7"),
         lane: Lane::default(),
-        input: Input { url: grant("acct/in/a.mov", "r"), etag: None },
-        output: Output { url: grant("acct/out/a.jpg", "c"), content_type: None },
+        grants: Grants::Open { input: grant("acct/in/a.mov", "r"), output: grant("acct/out/a.jpg", "c") },
+        input: Input::default(),
+        output: Output::default(),
         preset: PresetRef { name: "thumbnail".into(), version: 1, params: serde_json::Map::new() },
         limits: Limits::default(),
         priority: Priority::Normal,
@@ -46,6 +47,20 @@ pub(crate) fn job(now: Timestamp) -> JobMessage {
         not_after: expiry,
         remints: 0,
         attempts_before: 0,
+    }
+}
+
+/// Gives a job another input.
+pub(crate) fn set_input(job: &mut JobMessage, url: GrantUrl) {
+    if let Grants::Open { input, .. } = &mut job.grants {
+        *input = url;
+    }
+}
+
+/// Gives a job another output.
+pub(crate) fn set_output(job: &mut JobMessage, url: GrantUrl) {
+    if let Grants::Open { output, .. } = &mut job.grants {
+        *output = url;
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use valet_broker::{Outgoing, topology::names};
 use valet_grant::GrantUrl;
 use valet_mint::{GrantSpec, MintError, Signer};
-use valet_protocol::{Input, JobMessage, Lane, Limits, Output, PresetRef, Report, WorkerName, amqp};
+use valet_protocol::{Grants, Input, JobMessage, Lane, Limits, Output, PresetRef, Report, WorkerName, amqp};
 
 use super::error::PrepareError;
 use super::report;
@@ -84,14 +84,12 @@ impl JobMinter {
         let message = JobMessage {
             id: plan.id,
             lane: Lane::default(),
-            input: Input {
-                url: self.read(&plan.input, now, expiry).map_err(refused)?,
-                etag: plan.etag.clone(),
+            grants: Grants::Open {
+                input: self.read(&plan.input, now, expiry).map_err(refused)?,
+                output: self.create(&plan.output, now, expiry).map_err(refused)?,
             },
-            output: Output {
-                url: self.create(&plan.output, now, expiry).map_err(refused)?,
-                content_type: Some(plan.content_type.clone()),
-            },
+            input: Input { etag: plan.etag.clone() },
+            output: Output { content_type: Some(plan.content_type.clone()) },
             preset: PresetRef {
                 name: plan.preset.clone(),
                 version: plan.version,

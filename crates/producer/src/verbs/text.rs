@@ -1,5 +1,7 @@
 //! How things look that several verbs print.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
@@ -42,16 +44,26 @@ pub(super) struct Preview<'a> {
 #[derive(Debug, Serialize)]
 struct Side<'a> {
     blob: &'a str,
-    /// Serializes redacted, by its type.
-    grant: &'a valet_grant::GrantUrl,
+    /// Serializes redacted, by its type; absent when it is sealed.
+    grant: Option<&'a valet_grant::GrantUrl>,
+}
+
+impl fmt::Display for Side<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.grant {
+            Some(grant) => write!(f, "{grant}"),
+            None => f.write_str("sealed: only a worker can open it"),
+        }
+    }
 }
 
 impl<'a> Preview<'a> {
     pub(super) fn of(plan: &'a JobPlan, message: &'a JobMessage) -> Self {
+        let urls = message.grants.urls();
         Self {
             id: plan.id.to_string(),
-            input: Side { blob: plan.input.as_str(), grant: &message.input.url },
-            output: Side { blob: plan.output.as_str(), grant: &message.output.url },
+            input: Side { blob: plan.input.as_str(), grant: urls.map(|(input, _)| input) },
+            output: Side { blob: plan.output.as_str(), grant: urls.map(|(_, output)| output) },
             preset: &plan.preset,
             version: plan.version,
             params: &plan.params,
@@ -71,8 +83,8 @@ impl<'a> Preview<'a> {
             self.version,
             safe(self.input.blob),
             safe(self.output.blob),
-            self.input.grant,
-            self.output.grant,
+            self.input,
+            self.output,
             limits_line(self.limits),
             self.not_after,
             self.wall_seconds,

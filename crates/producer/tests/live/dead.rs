@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use valet_broker::Purpose;
 use valet_mint::{Account, AccountKey, GrantSpec, Signer};
-use valet_protocol::{JobMessage, Stored};
+use valet_protocol::{Grants, JobMessage, Stored};
 
 use crate::site::{Site, TIMEOUT, runtime};
 use crate::stand_in::{Fate, forge, work_once};
@@ -32,7 +32,7 @@ fn a_letter_is_listed_shown_and_replayed_under_its_own_id() {
     site.wait_for_depth("dead", 0);
     let new = runtime().block_on(work_once(&site, Fate::Succeed(Stored::Created)));
     assert_eq!((new.id, new.priority), (old.id, old.priority));
-    assert_ne!(new.input.url, old.input.url, "the grants are new");
+    assert_ne!(new.grants, old.grants, "the grants are new");
     // The old failure is in the log, and does not count.
     let replayed = replay.finish(TIMEOUT).expect_code(0);
     assert!(replayed.stdout.contains("succeeded"), "{}", replayed.stdout);
@@ -62,7 +62,7 @@ fn what_was_not_minted_here_is_refused_and_stays() {
     for (input, output) in pairs {
         let mut message = template.clone();
         message.id = valet_producer::ids::fresh();
-        (message.input.url, message.output.url) = (input, output);
+        message.grants = Grants::Open { input, output };
         runtime.block_on(forge(&session, &message));
     }
     site.wait_for_depth("dead", 2);

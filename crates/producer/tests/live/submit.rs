@@ -19,8 +19,9 @@ fn run_waits_for_the_end_and_the_grants_are_as_small_as_promised() {
     let state: serde_json::Value = serde_json::from_str(&finished.stdout).expect("one JSON object");
     assert_eq!((state["state"].as_str(), state["output"]["bytes"].as_u64()), (Some("succeeded"), Some(5)));
     let (now, policy) = (Timestamp::now(), GrantPolicy::loopback());
-    let read = ReadGrant::parse(message.input.url.clone(), &policy, now).expect("a worker takes it");
-    let write = WriteGrant::parse(message.output.url.clone(), &policy, now).expect("a worker takes it");
+    let (input, output) = message.grants.urls().expect("no key to seal to is set");
+    let read = ReadGrant::parse(input.clone(), &policy, now).expect("a worker takes it");
+    let write = WriteGrant::parse(output.clone(), &policy, now).expect("a worker takes it");
     assert_eq!((read.rights().to_string(), write.rights().to_string()), ("r".to_owned(), "c".to_owned()));
     let wall = i64::from(message.limits.wall_seconds.expect("it is always sent"));
     assert_eq!(read.validity().expiry.as_second() - message.not_after.as_second(), wall);

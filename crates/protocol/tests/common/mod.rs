@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::json;
 use valet_grant::GrantUrl;
 use valet_protocol::*;
@@ -33,11 +35,9 @@ pub fn message() -> JobMessage {
     JobMessage {
         id: ID.parse().unwrap(),
         lane: "default".parse().unwrap(),
-        input: Input {
-            url: GrantUrl::new(input_url()),
-            etag: Some("\"0x8DCB1A2B3C4D5E6\"".parse().unwrap()),
-        },
-        output: Output { url: GrantUrl::new(output_url()), content_type: Some("video/mp4".into()) },
+        grants: Grants::Open { input: GrantUrl::new(input_url()), output: GrantUrl::new(output_url()) },
+        input: Input { etag: Some("\"0x8DCB1A2B3C4D5E6\"".parse().unwrap()) },
+        output: Output { content_type: Some("video/mp4".into()) },
         preset: PresetRef { name: "h264-720p".into(), version: 1, params },
         limits: Limits {
             wall_seconds: Some(3_600),
@@ -58,6 +58,33 @@ pub fn message() -> JobMessage {
         remints: 3,
         attempts_before: 2,
     }
+}
+
+/// The header of the grants in [`sealed_message`].
+pub fn sealed_header() -> SealedHeader {
+    let half = |c: char| c.to_string().repeat(43);
+    SealedHeader {
+        kid: "fleet-2026-01".into(),
+        epk: (half('x'), half('y')),
+        binding: Binding::of(&message()),
+        parties: (None, None),
+    }
+}
+
+/// A JWE's shape with this header; nobody has encrypted anything.
+pub fn sealed_text(header: &[u8]) -> String {
+    let header = BASE64_URL_SAFE_NO_PAD.encode(header);
+    format!("{header}.{}.{}.{}.{}", "k".repeat(54), "i".repeat(16), "c".repeat(700), "t".repeat(22))
+}
+
+/// The full message with its grants sealed.
+pub fn sealed_message() -> JobMessage {
+    let sealed = sealed_text(&sealed_header().to_json()).parse().unwrap();
+    JobMessage { grants: Grants::Sealed(sealed), ..message() }
+}
+
+pub fn sealed_json() -> serde_json::Value {
+    serde_json::from_slice(sealed_message().encode().unwrap().as_ref()).unwrap()
 }
 
 pub fn message_json() -> serde_json::Value {

@@ -114,6 +114,8 @@ cases! {
     GrantRight          Permanent  GrantWrongRight     "a grant has another right than it needs";
     GrantRule           Permanent  GrantRefused        "a grant breaks another rule of the audit";
     GrantsTogether      Permanent  GrantRefused        "the two grants break a rule together";
+    SealedKeyUnknown    Permanent  SealedKeyUnknown    "the grants are sealed to a key that the worker does not have";
+    SealedUnopened      Permanent  SealedRefused       "the sealed grants do not open, or are bound to another message";
     // Storage.
     StorageExpired      Expired    GrantExpired        "storage: the grant has expired";
     StorageNotYet       Transient  GrantInvalid        "storage: the grant is not valid yet";

@@ -24,6 +24,8 @@ pub fn case_of(cause: &Cause) -> Case {
         Cause::Preset(error) => of_preset(error),
         Cause::Grant(error) => of_grant(error),
         Cause::GrantPair(_) => Case::GrantsTogether,
+        Cause::SealedKeyUnknown(_) => Case::SealedKeyUnknown,
+        Cause::SealedUnopened => Case::SealedUnopened,
         Cause::TooLate(_) => Case::MessageEnded,
         Cause::EndedInQueue(_) => Case::EndedInQueue,
         Cause::InputEmpty => Case::InputEmpty,

@@ -69,6 +69,8 @@ fn causes() -> Vec<(Cause, Case)> {
         (grant_error("rw", 1, &policy), Case::GrantRight),
         (grant_error("r", 47, &policy), Case::GrantRule),
         (Cause::GrantPair(Vec::new()), Case::GrantsTogether),
+        (Cause::SealedKeyUnknown("old".into()), Case::SealedKeyUnknown),
+        (Cause::SealedUnopened, Case::SealedUnopened),
         (Cause::TooLate(Timestamp::UNIX_EPOCH), Case::MessageEnded),
         (Cause::EndedInQueue(Timestamp::UNIX_EPOCH), Case::EndedInQueue),
         (Cause::WorkerLost { deliveries: Some(4) }, Case::WorkerLost),

@@ -76,8 +76,8 @@ impl Outages {
 
     /// Notes the end of an attempt at `job`.
     pub fn note(&self, job: &JobMessage, decision: &Decision) {
-        let urls = [&job.input.url, &job.output.url];
-        self.note_sign(sign(decision.case), urls.into_iter().filter_map(Origin::of).collect());
+        let urls = job.grants.urls().map(|(input, output)| [input, output]);
+        self.note_sign(sign(decision.case), urls.into_iter().flatten().filter_map(Origin::of).collect());
     }
 
     fn note_sign(&self, sign: Sign, origins: Origins) {

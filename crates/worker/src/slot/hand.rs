@@ -117,8 +117,9 @@ impl Worker {
         if earlier == EarlierAttempt::None {
             return None;
         }
+        let (_, output) = message.grants.urls()?;
         // A grant that has ended cannot be asked with.
-        let output = WriteGrant::parse(message.output.url.clone(), &self.grants, Timestamp::now()).ok()?;
+        let output = WriteGrant::parse(output.clone(), &self.grants, Timestamp::now()).ok()?;
         self.find_stored(message, &output).await
     }
 }

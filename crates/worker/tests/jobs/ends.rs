@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use valet_broker::topology::TopologyOptions;
 use valet_grant::GrantUrl;
-use valet_protocol::{Dead, JobMessage, Reason, Report, ReportData, ReportKind, Stored};
+use valet_protocol::{Dead, Grants, JobMessage, Reason, Report, ReportData, ReportKind, Stored};
 use valet_testkit::{Broker, Fault, FaultProxy, Gate, wait_for};
 
 use crate::stage::{PATIENCE, Stage, kinds};
@@ -21,8 +21,9 @@ async fn fragile() -> Stage {
 pub(crate) fn copy_through(stage: &Stage, proxy: &FaultProxy) -> JobMessage {
     stage.storage.put(&stage.container, "in", b"some bytes");
     let mut job = stage.job("copy", "in", "out");
-    job.input.url = GrantUrl::new(proxy.url(job.input.url.expose_url()));
-    job.output.url = GrantUrl::new(proxy.url(job.output.url.expose_url()));
+    let through = |url: &GrantUrl| GrantUrl::new(proxy.url(url.expose_url()));
+    let (input, output) = job.grants.urls().unwrap();
+    job.grants = Grants::Open { input: through(input), output: through(output) };
     job
 }
 

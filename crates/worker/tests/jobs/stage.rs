@@ -11,7 +11,7 @@ use valet_broker::topology::{Role, Topology, TopologyOptions, names};
 use valet_broker::{BrokerConfig, Outgoing, Password, Purpose, Session, TlsConfig};
 use valet_grant::GrantUrl;
 use valet_protocol::{
-    Input, JobId, JobMessage, Lane, Limits, Output, PresetRef, Priority, Report, ReportKind, amqp,
+    Grants, Input, JobId, JobMessage, Lane, Limits, Output, PresetRef, Priority, Report, ReportKind, amqp,
 };
 use valet_testkit::Sas;
 use valet_testkit::{Broker, Process, Program, Storage, Vhost, workspace};
@@ -83,8 +83,12 @@ impl Stage {
         JobMessage {
             id: JobId::from_uuid(uuid::Uuid::now_v7()).unwrap(),
             lane: Lane::default(),
-            input: Input { url: url(&Sas::read(&self.container, input)), etag: None },
-            output: Output { url: url(&Sas::create(&self.container, output)), content_type: None },
+            grants: Grants::Open {
+                input: url(&Sas::read(&self.container, input)),
+                output: url(&Sas::create(&self.container, output)),
+            },
+            input: Input::default(),
+            output: Output::default(),
             preset: PresetRef { name: preset.to_owned(), version: 1, params: serde_json::Map::new() },
             // What the broker's consumer timeout leaves by default may be longer than these grants live.
             limits: Limits { wall_seconds: Some(WALL_SECONDS), ..Limits::default() },

@@ -23,7 +23,7 @@ struct Attempt {
 /// Shows both grants of the first job, and tries everything that they do not allow.
 pub(super) fn attack(scene: &Scene, messages: &[JobMessage], promises: &mut Promises) -> Result<(), String> {
     let message = messages.first().ok_or("no job message was seen on the broker")?;
-    let (read, create) = (&message.input.url, &message.output.url);
+    let (read, create) = message.grants.urls().ok_or("the grants are sealed")?;
     say::remark("The two grants of the first job, as its worker got them (signatures left out here):");
     say::rows(
         &[["read", &read.redacted()], ["create", &create.redacted()]].map(|row| row.map(str::to_owned)),

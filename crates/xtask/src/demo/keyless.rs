@@ -91,7 +91,8 @@ fn shown_settings(config: &str) -> String {
 
 /// The signatures of all grants, as they stand in the URLs.
 fn signatures(messages: &[JobMessage]) -> impl Iterator<Item = &str> {
-    let urls = messages.iter().flat_map(|message| [&message.input.url, &message.output.url]);
+    let pairs = messages.iter().filter_map(|message| message.grants.urls());
+    let urls = pairs.flat_map(|(input, output)| [input, output]);
     let fields = urls.flat_map(|url| url.expose_url().split(['?', '&']));
     fields.filter_map(|field| field.strip_prefix("sig="))
 }

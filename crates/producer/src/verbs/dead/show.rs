@@ -63,11 +63,14 @@ fn describe(letter: &DeadLetter, entry: &Entry<'_>) -> Value {
 }
 
 fn describe_message(message: &JobMessage) -> Value {
+    let (input, output) = message.grants.urls().unzip();
+    let sealed = message.grants.sealed().map(|sealed| format!("to key {}", sealed.header().kid));
     json!({
         "id": message.id,
         "lane": message.lane,
-        "input": { "url": message.input.url, "etag": message.input.etag },
-        "output": { "url": message.output.url, "content_type": message.output.content_type },
+        "input": { "url": input, "etag": message.input.etag },
+        "output": { "url": output, "content_type": message.output.content_type },
+        "sealed": sealed,
         "preset": { "name": message.preset.name, "version": message.preset.version,
                     "params": message.preset.params },
         "limits": message.limits,
