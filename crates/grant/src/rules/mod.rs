@@ -3,6 +3,8 @@
 //! pass.
 
 mod address;
+#[cfg(test)]
+mod document;
 mod key;
 mod resource;
 mod rights;
