@@ -207,9 +207,7 @@ mod tests {
     }
 
     fn layers_of(file: &str) -> Layers {
-        let mut layers = Layers::default();
-        layers.file = file.parse().unwrap();
-        layers
+        Layers { file: file.parse().unwrap(), ..Layers::default() }
     }
 
     fn with_file(text: &str) -> Result<(), HoldsKey> {

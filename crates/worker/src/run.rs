@@ -7,13 +7,14 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use valet_blob::http;
 use valet_broker::{ConnectError, LogError, Purpose, Session};
+use valet_daemon::health::{self, Links};
 use valet_settings::EXIT_CONFIG;
 
 use crate::cancels::{self, Cancels};
 use crate::config::Config;
 use crate::eviction::{self, Announced};
 use crate::gate::{Gate, Outages, Reason, follow_links, room};
-use crate::health::{self, Health, Links};
+use crate::health::Health;
 use crate::job::Worker;
 use crate::keep::{first_lost, keep_up};
 use crate::logs::chain;
@@ -140,7 +141,7 @@ pub async fn run(
     };
     let terms = terms(&config, &session)?;
     let following = cancels::follow(session.orders(), worker.cancels.clone());
-    health.link(Links { publish: session.publish_state(), consume: session.consume_state() });
+    health.link(Links::of(&session));
     followers.spawn(follow_links(gate.clone(), session.publish_state(), session.consume_state()));
     room::look(&gate, &worker.scratch);
     followers.spawn(room::follow_room(gate.clone(), worker.scratch.clone()));

@@ -11,6 +11,7 @@
 
 use std::process::ExitCode;
 
+use valet_daemon::health;
 use valet_jail::Jailer;
 use valet_settings::EXIT_CONFIG;
 
@@ -18,7 +19,7 @@ use crate::config::Config;
 use crate::prove;
 use crate::scratch::Scratch;
 use crate::walls::{self, Walls};
-use crate::{harden, health, logs, run, telemetry};
+use crate::{harden, logs, run, telemetry};
 
 /// Why the worker does not start: in words, with its exit code.
 struct Refusal {

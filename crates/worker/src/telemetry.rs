@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use tracing::{Span, info_span};
-use tracing_subscriber::{Layer, Registry};
+use tracing_subscriber::Layer as _;
 use valet_broker::Delivery;
+use valet_daemon::logs::Traces;
 use valet_protocol::{JobMessage, amqp};
 use valet_telemetry::{Sender, Service, TelemetryError};
 
@@ -14,17 +15,11 @@ use crate::disposition::{Class, Decision};
 use crate::job::Worker;
 use crate::stop::Phase;
 
-/// Target of the spans of jobs, which logs show too.
-pub const JOB_TARGET: &str = "valet_trace::job";
-
 /// How long the last spans may take on their way out.
 const FLUSH_TIME: Duration = Duration::from_secs(3);
 
 /// The same once the worker must end: whoever stopped it waits, and a collector that is there answers within this.
 const LAST_FLUSH_TIME: Duration = Duration::from_millis(250);
-
-/// The layer that collects spans.
-pub type Traces = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// The layer, and what sends; nothing when traces are off.
 ///

@@ -6,26 +6,23 @@ mod limits;
 mod program;
 mod surroundings;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use tracing::level_filters::LevelFilter;
-use valet_broker::{BrokerConfig, Password, TlsConfig};
-use valet_grant::{DevelopmentHost, DevelopmentHostError, GrantPolicy, HostRules};
+use valet_broker::BrokerConfig;
+use valet_daemon::logs::LogConfig;
+use valet_daemon::settings;
+use valet_grant::GrantPolicy;
 use valet_settings::{Bytes, Layers, Mistakes, Reader};
 
 pub use jail::JailConfig;
 pub use limits::JobLimits;
 pub use surroundings::Surroundings;
 
-use crate::logs::{LogConfig, LogFormat};
 use jail::jail;
 use limits::limits;
 use program::program;
 use surroundings::surroundings;
-
-/// A certificate or key file larger than this is something else.
-const PEM_BYTES_MAX: u64 = 256 * 1024;
 
 /// What a worker is told.
 #[derive(Debug)]
@@ -70,10 +67,10 @@ impl Config {
     /// All mistakes at once.
     pub fn read(layers: Layers) -> Result<Self, Mistakes> {
         let mut reader = Reader::new(layers);
-        let broker = broker(&mut reader);
-        let grants = grants(&mut reader);
+        let broker = settings::broker(&mut reader);
+        let grants = settings::grants(&mut reader);
         let publishers = reader.or("worker.publishers", Vec::<String>::new());
-        let name = reader.or("worker.name", default_name());
+        let name = settings::name(&mut reader, "worker.name", "worker");
         let slots = reader.or_within("worker.slots", 1, 1..=SLOTS_MAX);
         let scratch = reader.or("worker.scratch", PathBuf::from("/var/tmp/valet-worker"));
         let scratch_free_bytes_min = scratch_free_bytes_min(&mut reader);
@@ -83,8 +80,7 @@ impl Config {
         let limits = limits(&mut reader);
         let jail = jail(&mut reader, &scratch);
         let surroundings = surroundings(&mut reader);
-        let log = log(&mut reader);
-        require_name(&mut reader, &name);
+        let log = settings::log(&mut reader);
         reader.finish_with(|| {
             Some(Self {
                 broker: broker?.with_connection_name(format!("valet-worker {name}")),
@@ -106,116 +102,10 @@ impl Config {
     }
 }
 
-fn broker(reader: &mut Reader) -> Option<BrokerConfig> {
-    let url = reader.required::<String>("broker.url");
-    let username = reader.optional::<String>("broker.username");
-    let password = reader.secret_optional("broker.password");
-    let tls = TlsConfig {
-        ca_pem: pem(reader, "broker.ca_file"),
-        client_cert_pem: pem(reader, "broker.cert_file"),
-        client_key_pem: pem(reader, "broker.key_file").map(Into::into),
-    };
-    if tls.client_cert_pem.is_some() != tls.client_key_pem.is_some() {
-        reader.refuse("broker.cert_file", "and broker.key_file go together");
-    }
-    let config = match BrokerConfig::parse(&url?) {
-        Ok(config) => config.with_tls(tls),
-        Err(error) => {
-            reader.refuse("broker.url", format!("is refused: {error}; {}", error.advice()));
-            return None;
-        }
-    };
-    match (username, password) {
-        (Some(username), Some(password)) => {
-            Some(config.with_login(username, Password::from(password.expose_secret())))
-        }
-        (Some(username), None) => Some(config.with_username(username)),
-        (None, None) => Some(config),
-        (None, Some(_)) => {
-            reader.refuse("broker.password", "is given without broker.username");
-            None
-        }
-    }
-}
-
-/// Outer `None`s of a file that was not given and of one that could not be read are the same here: the second
-/// is noted as a mistake, so that nothing is built of it.
-fn pem(reader: &mut Reader, key: &str) -> Option<String> {
-    let path = reader.optional::<PathBuf>(key)?;
-    match read_pem(&path) {
-        Ok(text) => Some(text),
-        Err(problem) => {
-            reader
-                .refuse(key, format!("names {}, which {problem}", path.display().to_string().escape_debug()));
-            None
-        }
-    }
-}
-
-fn read_pem(path: &Path) -> Result<String, String> {
-    let unreadable = |error: std::io::Error| format!("cannot be read: {}", error.kind());
-    let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
-    if bytes > PEM_BYTES_MAX {
-        return Err(format!("is larger than {PEM_BYTES_MAX} bytes"));
-    }
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    if text.contains("-----BEGIN") { Ok(text) } else { Err("holds no PEM".to_owned()) }
-}
-
-fn grants(reader: &mut Reader) -> GrantPolicy {
-    let loopback = reader.or("storage.loopback", false);
-    let hosts = reader.optional::<Vec<String>>("storage.hosts");
-    let patterns = hosts.unwrap_or_else(|| HostRules::default().patterns);
-    let development = development_hosts(reader);
-    GrantPolicy { hosts: HostRules { patterns, loopback, development }, ..GrantPolicy::default() }
-}
-
-/// Emulators, each by its very name. A wrong one is noted, so that nothing is built of the list.
-fn development_hosts(reader: &mut Reader) -> Vec<DevelopmentHost> {
-    let names = reader.or("storage.development_hosts", Vec::<String>::new());
-    let parsed: Result<_, _> = names.iter().map(|name| name.parse()).collect();
-    parsed.unwrap_or_else(|problem: DevelopmentHostError| {
-        reader.refuse("storage.development_hosts", problem.to_string());
-        Vec::new()
-    })
-}
-
 fn scratch_free_bytes_min(reader: &mut Reader) -> u64 {
     let default = Bytes(crate::scratch::FREE_BYTES_MIN);
     let Bytes(bytes) = reader.or_within("worker.scratch_free_bytes_min", default, Bytes(0)..=Bytes(u64::MAX));
     bytes
-}
-
-fn log(reader: &mut Reader) -> LogConfig {
-    let levels = [
-        ("error", LevelFilter::ERROR),
-        ("warn", LevelFilter::WARN),
-        ("info", LevelFilter::INFO),
-        ("debug", LevelFilter::DEBUG),
-        ("trace", LevelFilter::TRACE),
-    ];
-    LogConfig {
-        level: reader.choice("log.level", &levels, LevelFilter::INFO),
-        format: reader.choice(
-            "log.format",
-            &[("text", LogFormat::Text), ("json", LogFormat::Json)],
-            LogFormat::Text,
-        ),
-    }
-}
-
-/// Host name and process id: unique among the workers of today, and telling to people.
-fn default_name() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = host.trim();
-    format!("{}-{}", if host.is_empty() { "worker" } else { host }, std::process::id())
-}
-
-fn require_name(reader: &mut Reader, name: &str) {
-    let fits = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
-    if name.is_empty() || name.len() > 100 || !name.chars().all(fits) {
-        reader.refuse("worker.name", "must be 1 to 100 letters, digits, '-', '_' or '.'");
-    }
 }
 
 #[cfg(test)]

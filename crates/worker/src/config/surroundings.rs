@@ -1,8 +1,8 @@
 //! Settings about what is around the worker: who watches over it, where traces go, and who tells of its machine's end.
 
 use std::net::SocketAddr;
-use std::str::FromStr;
 
+use valet_daemon::settings::{address, parsed};
 use valet_settings::Reader;
 use valet_telemetry::{Endpoint, EndpointError};
 
@@ -35,8 +35,7 @@ pub struct Surroundings {
 
 pub(super) fn surroundings(reader: &mut Reader) -> Surroundings {
     let choices = [("auto", Watched::Auto), ("on", Watched::On), ("off", Watched::Off)];
-    let no_address = |_| "is no address and port, such as 127.0.0.1:9464".to_owned();
-    let listen = parsed(reader, "worker.listen", no_address);
+    let listen = address(reader, "worker.listen");
     let otlp_endpoint =
         parsed(reader, "telemetry.otlp_endpoint", |problem: EndpointError| problem.to_string());
     let watched = reader.choice("worker.scheduled_events", &choices, Watched::Auto);
@@ -52,10 +51,4 @@ pub(super) fn surroundings(reader: &mut Reader) -> Surroundings {
         Watched::Off => false,
     };
     Surroundings { listen, otlp_endpoint, scheduled_events: service.filter(|_| is_watched) }
-}
-
-/// A setting that a type of ours reads, and what is wrong with it, in `told`'s words, where it cannot.
-fn parsed<T: FromStr>(reader: &mut Reader, key: &str, told: impl Fn(T::Err) -> String) -> Option<T> {
-    let text = reader.optional::<String>(key)?;
-    text.parse().map_err(|problem| reader.refuse(key, told(problem))).ok()
 }

@@ -9,22 +9,16 @@
 //! Whoever reaches the port may ask, so that it must never tell what belongs to a job, nor let anything be changed,
 //! and what asking costs is bounded.
 
-mod answer;
-mod server;
-
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
-use tokio::sync::watch;
-use valet_broker::LinkState;
+use valet_daemon::health::{Links, Told};
 
 use crate::gate::{Gate, Reason};
 use crate::job::Worker;
 use crate::metrics::{Glance, Metrics};
 use crate::scratch::Scratch;
-
-pub use server::{ListenError, Listener, listen};
 
 /// What is told about this worker. Clones tell the same.
 #[derive(Debug, Clone)]
@@ -49,15 +43,6 @@ struct Tested {
     level: String,
     /// Attempts of the self-test, all of them refused.
     attempts_refused: usize,
-}
-
-/// The two connections with the broker.
-#[derive(Debug, Clone)]
-pub struct Links {
-    /// The one that publishes.
-    pub publish: watch::Receiver<LinkState>,
-    /// The one that consumes.
-    pub consume: watch::Receiver<LinkState>,
 }
 
 /// A slot that is alive, until this is dropped.
@@ -93,8 +78,9 @@ impl Health {
         self.0.slots.fetch_add(1, Ordering::Relaxed);
         Alive(self.clone())
     }
+}
 
-    /// Whether the process works, and what of it does not.
+impl Told for Health {
     fn health(&self) -> (bool, serde_json::Value) {
         let slots = self.0.slots.load(Ordering::Relaxed);
         // A slot ends when there are to be no more jobs, and starts once there may be.
@@ -105,7 +91,6 @@ impl Health {
         (is_well, json!({ "status": status, "slots": slots }))
     }
 
-    /// Whether jobs are taken, and what is against it.
     fn readiness(&self) -> (bool, serde_json::Value) {
         let reasons: Vec<&str> = self.0.gate.reasons().into_iter().map(Reason::code).collect();
         let is_ready = reasons.is_empty();
@@ -115,15 +100,11 @@ impl Health {
     }
 
     fn metrics(&self) -> String {
-        let links = self.0.links.get();
-        let state = |link: fn(&Links) -> &watch::Receiver<LinkState>| {
-            let none = LinkState::Connecting { attempt: 1, cause: String::new() };
-            links.map_or(none, |links| link(links).borrow().clone())
-        };
+        let (publish, consume) = Links::states(&self.0.links);
         let glance = Glance {
             reasons: &self.0.gate.reasons(),
-            publish: &state(|links| &links.publish),
-            consume: &state(|links| &links.consume),
+            publish: &publish,
+            consume: &consume,
             room_bytes: self.0.scratch.room_bytes().unwrap_or_default(),
             slots: self.0.slots.load(Ordering::Relaxed),
         };

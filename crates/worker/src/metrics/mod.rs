@@ -15,14 +15,12 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use valet_broker::LinkState;
+use valet_daemon::labels::{Lanes, Link, OTHER, note_links};
 use valet_protocol::{JobMessage, Reason, ReportData, Stored, Timings};
 
 use crate::disposition::{Class, Decision};
 use crate::gate;
-use labels::{Against, Build, Ended, LINK_STATES, Lanes, Link, OTHER, Phase, Stage, link_state};
-
-/// Media type of what [`Metrics::encode`] writes.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+use labels::{Against, Build, Ended, Phase, Stage};
 
 /// The worker's metrics. Clones are the same.
 #[derive(Debug, Clone)]
@@ -161,12 +159,7 @@ impl Counted {
             let closed = i64::from(glance.reasons.contains(&reason));
             self.against.get_or_create(&Against { reason: reason.code() }).set(closed);
         }
-        for (link, now) in [("publish", glance.publish), ("consume", glance.consume)] {
-            for state in LINK_STATES {
-                let is = i64::from(state == link_state(now));
-                self.links.get_or_create(&Link { link, state }).set(is);
-            }
-        }
+        note_links(&self.links, glance.publish, glance.consume);
         self.room_bytes.set(glance.room_bytes);
         self.slots.set(i64::try_from(glance.slots).unwrap_or(i64::MAX));
     }

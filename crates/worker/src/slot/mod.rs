@@ -153,5 +153,5 @@ pub fn standing(delivery: &Delivery, message: &JobMessage, terms: &Terms) -> Sta
 #[must_use]
 pub fn job_span(turn: &Turn) -> Span {
     let Turn { job, lane, attempt, .. } = turn;
-    info_span!(target: telemetry::JOB_TARGET, "job", job.id = %job, %lane, attempt)
+    info_span!(target: crate::logs::JOB_TARGET, "job", job.id = %job, %lane, attempt)
 }

@@ -1,4 +1,4 @@
-//! The listener: bound before the worker confines itself, which forbids it to bind a port; bounded in connections,
+//! The listener: bound before a daemon confines itself, which may forbid it to bind a port; bounded in connections,
 //! in the size of what is asked, and in time.
 
 use std::convert::Infallible;
@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-use super::{Health, answer};
+use super::{Told, answer};
 
 /// Connections at the same time; a prober and a scraper need two. Others wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 16;
@@ -62,26 +62,26 @@ impl Listener {
     ///
     /// # Errors
     /// When the runtime cannot take the port over.
-    pub fn serve(self, health: Health) -> std::io::Result<()> {
+    pub fn serve(self, told: impl Told) -> std::io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.0)?;
         let address = listener.local_addr()?;
         tracing::info!(%address, "health, readiness and metrics are told here");
-        tokio::spawn(accept(listener, health));
+        tokio::spawn(accept(listener, told));
         Ok(())
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, health: Health) {
+async fn accept(listener: tokio::net::TcpListener, told: impl Told) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     // It is never closed.
     while let Ok(turn) = room.clone().acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let health = health.clone();
+                let told = told.clone();
                 tokio::spawn(async move {
                     let _turn = turn;
                     // A connection that ends badly is the asker's matter.
-                    let _ = tokio::time::timeout(CONNECTION_TIME, serve(stream, health)).await;
+                    let _ = tokio::time::timeout(CONNECTION_TIME, serve(stream, told)).await;
                 });
             }
             Err(error) => {
@@ -92,9 +92,9 @@ async fn accept(listener: tokio::net::TcpListener, health: Health) {
     }
 }
 
-async fn serve(stream: TcpStream, health: Health) -> hyper::Result<()> {
+async fn serve(stream: TcpStream, told: impl Told) -> hyper::Result<()> {
     let service = service_fn(|request| {
-        let response = answer::to(&request, &health);
+        let response = answer::to(&request, &told);
         async { Ok::<_, Infallible>(response) }
     });
     http1::Builder::new()

@@ -5,20 +5,19 @@ use http_body_util::Full;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 
-use super::Health;
-use crate::metrics;
+use super::{METRICS_TYPE, Told};
 
 /// Answers a request.
-pub(super) fn to<B>(request: &Request<B>, health: &Health) -> Response<Full<Bytes>> {
+pub(super) fn to<B>(request: &Request<B>, told: &impl Told) -> Response<Full<Bytes>> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "GET and HEAD only\n");
         refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return refused;
     }
     match request.uri().path() {
-        "/healthz" => judged(health.health()),
-        "/readyz" => judged(health.readiness()),
-        "/metrics" => response(StatusCode::OK, metrics::CONTENT_TYPE, health.metrics()),
+        "/healthz" => judged(told.health()),
+        "/readyz" => judged(told.readiness()),
+        "/metrics" => response(StatusCode::OK, METRICS_TYPE, told.metrics()),
         _ => text(StatusCode::NOT_FOUND, "/healthz, /readyz and /metrics are here\n"),
     }
 }

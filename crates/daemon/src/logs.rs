@@ -9,13 +9,20 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
-use tracing_subscriber::{Layer, fmt};
+use tracing_subscriber::{Layer, Registry, fmt};
 
-use crate::telemetry::{self, Traces};
+/// Target of the spans of jobs, which logs show as traces do: which job a line is about.
+pub const JOB_TARGET: &str = "valet_trace::job";
 
-/// Crates whose events are written: this crate and the ones of this project below it.
-const OWN_CRATES: [&str; 7] = [
+/// A layer that collects spans.
+pub type Traces = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Crates whose events are written: the daemons, and the ones of this project below them.
+const OWN_CRATES: [&str; 10] = [
     "valet_worker",
+    "valet_dispatch",
+    "valet_admission",
+    "valet_daemon",
     "valet_broker",
     "valet_blob",
     "valet_preset",
@@ -48,8 +55,7 @@ pub struct LogConfig {
 /// When a subscriber is there already.
 pub fn start(config: LogConfig, traces: Option<Traces>) -> Result<(), TryInitError> {
     let own = Targets::new().with_targets(OWN_CRATES.map(|target| (target, config.level)));
-    // Which job a line is about; it is a part of traces too.
-    let own = own.with_target(telemetry::JOB_TARGET, config.level);
+    let own = own.with_target(JOB_TARGET, config.level);
     let lines = match config.format {
         LogFormat::Text => {
             fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).boxed()
@@ -73,8 +79,9 @@ mod tests {
     #[test]
     fn a_chain_is_told_from_the_outside_in() {
         let cause = std::io::Error::other("no such device");
-        let error = crate::scratch::ScratchError::Use { path: "/scratch".into(), cause };
-        assert_eq!(chain(&error), "cannot use the scratch directory /scratch: no such device");
+        let address = "127.0.0.1:9464".parse().unwrap();
+        let error = crate::health::ListenError { address, cause };
+        assert_eq!(chain(&error), "cannot listen at 127.0.0.1:9464: no such device");
     }
 
     #[test]
