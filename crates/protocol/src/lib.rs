@@ -5,9 +5,10 @@
 //! [`JobMessage::encode`] ever writes a grant: no `Debug`, `Display`, `Serialize` or error text holds one.
 //!
 //! `docs/wire-format.md` is the reference for engineers who use none of this code;
-//! `docs/schema` holds the JSON Schemas that [`schema`] generates.
+//! `docs/schema` holds the JSON Schemas that [`schema`] generates, and the AsyncAPI document of [`asyncapi`].
 
 pub mod amqp;
+pub mod asyncapi;
 mod check;
 mod de;
 mod error;

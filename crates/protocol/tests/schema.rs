@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{assert_file, docs, golden, message_json, reports, sealed_json};
+use common::{assert_file, docs, golden, message_json, reports, sealed_json, sorted};
 use jsonschema::Validator;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -17,18 +17,6 @@ fn validator(schema: &Value) -> Validator {
 fn assert_valid(validator: &Validator, document: &Value) {
     let problems: Vec<_> = validator.iter_errors(document).map(|error| error.to_string()).collect();
     assert!(problems.is_empty(), "{problems:#?} in {document:#}");
-}
-
-/// Members in alphabetical order, whatever order the map of this build keeps.
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            let members: std::collections::BTreeMap<_, _> = members.iter().collect();
-            members.into_iter().map(|(name, member)| (name.clone(), sorted(member))).collect()
-        }
-        Value::Array(items) => items.iter().map(sorted).collect(),
-        other => other.clone(),
-    }
 }
 
 #[test]

@@ -203,3 +203,15 @@ pub fn assert_file(path: &Path, expected: &str) {
     let hint = "VALET_BLESS=1 cargo test -p valet-protocol rewrites it";
     assert_eq!(found, expected, "{} has drifted; {hint}", path.display());
 }
+
+/// Members in alphabetical order, whatever order the map of this build keeps.
+pub fn sorted(value: &serde_json::Value) -> serde_json::Value {
+    match value {
+        serde_json::Value::Object(members) => {
+            let members: std::collections::BTreeMap<_, _> = members.iter().collect();
+            members.into_iter().map(|(name, member)| (name.clone(), sorted(member))).collect()
+        }
+        serde_json::Value::Array(items) => items.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}
