@@ -1,6 +1,8 @@
 //! Settings of `valet`: `--set` over `VALET_*` over `valet.toml`, read whole before any I/O, with all
 //! mistakes at once. Must never print a secret, nor accept one on the command line.
 
+mod oauth;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -9,8 +11,11 @@ use valet_protocol::limits::REMINTS_MAX;
 use valet_settings::{Layers, Mistakes, Origin, Reader, Secret};
 use valet_telemetry::{Endpoint, EndpointError};
 
+pub use oauth::OauthSettings;
+use oauth::read_oauth;
+
 /// Every key that `valet` reads, apart from the secrets themselves; the list behind `--set`.
-const KEYS: [&str; 22] = [
+const KEYS: &[&str] = &[
     "broker.url",
     "broker.username",
     "broker.password_file",
@@ -32,6 +37,9 @@ const KEYS: [&str; 22] = [
     "status.url",
     "status.password_file",
     "status.retention_days",
+    "oauth.signing_key_file",
+    "oauth.key_id",
+    "oauth.resource_server_id",
     "telemetry.otlp_endpoint",
 ];
 
@@ -67,8 +75,13 @@ const WORKER_KEYS: [&str; 27] = [
 ];
 
 /// Secrets that must not be given by `--set`: every user of the machine can read another's arguments.
-const SECRETS: [&str; 4] =
-    ["broker.password", "broker.admin_password", "storage.account_key", "status.password"];
+const SECRETS: &[&str] = &[
+    "broker.password",
+    "broker.admin_password",
+    "storage.account_key",
+    "status.password",
+    "oauth.signing_key",
+];
 
 /// How often a reminter mints anew for one job, whatever its messages say.
 const REMINTER_REMINTS_MAX: u32 = 10;
@@ -85,6 +98,8 @@ pub struct Needs {
     pub storage: bool,
     /// The management address and the administrator's login.
     pub admin: bool,
+    /// The key that signs broker tokens, and the broker's URL for the vhost in it.
+    pub tokens: bool,
 }
 
 /// The producer's login to the broker.
@@ -162,6 +177,8 @@ pub struct Config {
     pub reminter_remints_max: u32,
     /// Where what became of jobs is kept.
     pub status: StatusSettings,
+    /// What signs broker tokens; present when its key was given.
+    pub oauth: Option<OauthSettings>,
 }
 
 /// Why the settings cannot be used.
@@ -217,10 +234,10 @@ pub fn flags(set: &[String]) -> Result<BTreeMap<&'static str, String>, ConfigErr
             let (key, value) = given
                 .split_once('=')
                 .ok_or_else(|| ConfigError::NotKeyValue { given: given.chars().take(40).collect() })?;
-            if let Some(key) = SECRETS.into_iter().find(|secret| *secret == key) {
+            if let Some(key) = SECRETS.iter().copied().find(|secret| *secret == key) {
                 return Err(ConfigError::Secret { key });
             }
-            let known = KEYS.into_iter().find(|known| *known == key);
+            let known = KEYS.iter().copied().find(|known| *known == key);
             let known = known.ok_or_else(|| ConfigError::UnknownKey { key: key.to_owned() })?;
             Ok((known, value.to_owned()))
         })
@@ -243,7 +260,7 @@ impl Config {
     pub fn read(layers: Layers, needs: Needs) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(layers);
         reader.also_known(&WORKER_KEYS);
-        let broker_url = text(&mut reader, "broker.url", needs.broker || needs.admin);
+        let broker_url = text(&mut reader, "broker.url", needs.broker || needs.admin || needs.tokens);
         let tls = read_tls(&mut reader);
         let login = read_login(&mut reader, needs.broker, &tls);
         let admin = read_admin(&mut reader, needs.admin);
@@ -256,6 +273,7 @@ impl Config {
         let reminter_remints_max =
             reader.or_within("reminter.remints_max", REMINTER_REMINTS_MAX, 0..=REMINTS_MAX);
         let status = read_status(&mut reader);
+        let oauth = read_oauth(&mut reader, needs.tokens);
         read_endpoint(&mut reader);
         reader.finish()?;
         Ok(Self {
@@ -271,6 +289,7 @@ impl Config {
             remints,
             reminter_remints_max,
             status,
+            oauth,
         })
     }
 }

@@ -29,6 +29,7 @@ pub mod storage;
 pub mod submit;
 mod telemetry;
 pub mod template;
+pub mod token;
 mod verbs;
 pub mod verify;
 

@@ -18,10 +18,12 @@
 pub mod names;
 mod options;
 mod rights;
+mod scopes;
 
 pub(crate) use options::limit_of;
 pub use options::{ORDERS_BYTES_MAX, TopologyOptions};
 pub use rights::{Right, Role, TopicRight};
+pub use scopes::{LaneScope, Scopes};
 
 use crate::{BrokerVersion, Counting, Numbers};
 use names::*;

@@ -62,7 +62,7 @@ struct Enqueued<'a> {
 /// Plans what the options ask for.
 pub(super) async fn plan(context: &Context, what: &What, keep_ids: bool) -> Outcome<Planned> {
     let (mut defaults, key) = (what.defaults()?, what.key()?);
-    let needs = Needs { broker: !what.dry_run, storage: true, admin: false };
+    let needs = Needs { broker: !what.dry_run, storage: true, ..Needs::default() };
     let config = context.config(needs)?;
     defaults.remints = what.remints.unwrap_or(config.remints);
     let minter = config.minter()?;

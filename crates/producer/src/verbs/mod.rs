@@ -12,6 +12,7 @@ mod enqueue;
 mod ids;
 mod options;
 mod text;
+mod token;
 mod unverified;
 
 /// Makes the enum of verbs and its dispatch out of one line each.
@@ -49,6 +50,7 @@ verbs! {
     Reminter in reminter;
     Grant in grant;
     Preset in preset;
+    Partner in partner;
     Dead in dead;
     Topology in topology;
     Doctor in doctor;

@@ -48,7 +48,7 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) async fn run(self, context: Context) -> Outcome {
-        let config = context.config(Needs { broker: true, storage: true, admin: false })?;
+        let config = context.config(Needs { broker: true, storage: true, ..Needs::default() })?;
         let minter = config.minter()?;
         let mut stop = Stop::listen()?;
         let session = config.session().await?;

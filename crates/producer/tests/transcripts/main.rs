@@ -9,3 +9,4 @@ mod help;
 mod options;
 mod services;
 mod settings;
+mod tokens;

@@ -50,7 +50,7 @@ impl Options {
 
     pub(crate) async fn run(self, mut context: Context) -> Outcome {
         let mut chosen = self.selection.chosen()?;
-        let config = context.config(Needs { broker: true, storage: true, admin: false })?;
+        let config = context.config(Needs { broker: true, storage: true, ..Needs::default() })?;
         let minter = config.minter()?;
         let session = config.session().await?;
         // Opened first: what the log says of these jobs from before is their old end, and does not count.

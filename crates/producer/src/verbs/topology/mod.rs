@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 
 mod logins;
+mod token;
 
 /// Declare or check exchanges, queues, policies and logins
 ///
@@ -47,6 +48,7 @@ enum What {
         #[command(flatten)]
         numbers: Numbers,
     },
+    Token(token::Options),
 }
 
 /// What an operator may choose.
@@ -92,9 +94,13 @@ impl Numbers {
 
 impl Options {
     pub(crate) async fn run(self, mut context: Context) -> Outcome {
+        let what = match self.what {
+            What::Token(options) => return options.run(context),
+            what => what,
+        };
         let config = context.config(Needs { admin: true, ..Needs::default() })?;
         let management = management(&config)?;
-        match self.what {
+        match what {
             What::Declare { logins, rotate, numbers } => {
                 let existing = if rotate { Existing::Rotate } else { Existing::Keep };
                 let folder = logins::Folder::open(&logins)?;
@@ -111,6 +117,7 @@ impl Options {
                 context.out.flush()
             }
             What::Check { numbers } => check(&mut context, &management, &numbers).await,
+            What::Token(_) => Ok(()), // returned above
         }
     }
 }
