@@ -44,7 +44,8 @@ const KEYS: &[&str] = &[
 ];
 
 /// Keys of the same file that are the worker's.
-const WORKER_KEYS: [&str; 27] = [
+const WORKER_KEYS: [&str; 28] = [
+    "worker.fleet_key_files",
     "worker.publishers",
     "worker.slots",
     "worker.name",

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use valet_grant::{GrantPolicy, ReadGrant, WriteGrant, audit_pair};
 use valet_preset::{Bounds, Plan, Work};
 use valet_protocol::JobMessage;
+use valet_seal::OpenError;
 
 use crate::cause::Cause;
 use crate::codec::Limits;
@@ -112,7 +113,7 @@ fn grants(
     policy: &GrantPolicy,
     now: Timestamp,
 ) -> Result<(ReadGrant, WriteGrant), Cause> {
-    let (input, output) = message.grants.urls().ok_or(Cause::SealedUnopened)?;
+    let (input, output) = message.grants.urls().ok_or(Cause::Sealed(OpenError::Broken))?;
     let read = ReadGrant::parse(input.clone(), policy, now).map_err(Cause::Grant)?;
     let write = WriteGrant::parse(output.clone(), policy, now).map_err(Cause::Grant)?;
     let together: Vec<_> = audit_pair(input, output, policy, now)

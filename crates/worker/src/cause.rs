@@ -9,6 +9,7 @@ use valet_blob::StorageError;
 use valet_grant::{Finding, GrantError};
 use valet_preset::{Bounds, CheckFailure, Exceeded, FactsError, PresetError};
 use valet_protocol::DecodeError;
+use valet_seal::OpenError;
 
 use crate::codec::{CodecError, escape, excerpt};
 use crate::logs::chain;
@@ -32,14 +33,9 @@ pub enum Cause {
     /// Both grants are fine, but not together.
     #[error("the two grants are refused together: {}", list(.0))]
     GrantPair(Vec<Finding>),
-    /// The grants are sealed to a key that is not in any of the worker's files.
-    #[error("the grants are sealed to key {0}, which this worker does not have")]
-    SealedKeyUnknown(String),
-    /// The sealed grants are not this message's, or somebody has changed them.
-    #[error(
-        "the sealed grants do not open: they were changed, or are bound to another job, lane, preset or expiry"
-    )]
-    SealedUnopened,
+    /// The grants are sealed, and do not open.
+    #[error(transparent)]
+    Sealed(OpenError),
     /// The message itself has ended.
     #[error("the job was of use until {0} only")]
     TooLate(Timestamp),

@@ -43,6 +43,12 @@ const FLAGS: &[(&str, &str, &str, &str)] = &[
         "LIST",
         "Broker logins that jobs are taken from [default: all that may publish them]",
     ),
+    (
+        "worker.fleet_key_files",
+        "worker-fleet-key-files",
+        "LIST",
+        "Files with the private keys that open sealed grants, in a folder of their own [default: none]",
+    ),
     ("worker.slots", "worker-slots", "N", "Jobs at the same time [default: 1]"),
     ("worker.name", "worker-name", "NAME", "Name in reports and logs [default: host name and process id]"),
     (

@@ -7,6 +7,7 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 use valet_jail::confine::{ConfineError, Confinement, confine as restrict};
 
 use crate::config::Config;
+use crate::fleet::folders;
 use crate::scratch::Scratch;
 
 /// What HTTPS, TLS and name resolution read while the worker runs. What is not there is left out.
@@ -55,7 +56,7 @@ pub fn close_memory() -> std::io::Result<()> {
 }
 
 /// Takes from this thread, and from every thread that it will start, all rights on files but to read its
-/// certificates and resolver files and to write its own scratch, the right to execute anything, and (where the kernel
+/// certificates, resolver files and the folder of the fleet's keys and to write its own scratch, the right to execute anything, and (where the kernel
 /// can) to bind a port or to connect to other ports than the broker's, 443, 53, and those of the trace collector and the
 /// service of scheduled events where there are such. There is no way back.
 ///
@@ -70,7 +71,7 @@ pub fn confine(config: &Config, scratch: &Scratch) -> Result<(), ConfineError> {
 fn confinement(config: &Config, scratch: &Scratch) -> Confinement {
     let extra = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
     Confinement {
-        read: READ.iter().map(PathBuf::from).chain(extra).collect(),
+        read: READ.iter().map(PathBuf::from).chain(extra).chain(folders(config.fleet.files())).collect(),
         write: vec![scratch.directory().to_owned()],
         // Its own directory and lock, at the end.
         remove: vec![config.scratch.clone()],

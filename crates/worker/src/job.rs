@@ -23,6 +23,7 @@ use crate::cause::Cause;
 use crate::config::JobLimits;
 use crate::disposition::Decision;
 use crate::door::{Door, DoorLimits, Source};
+use crate::fleet::Fleet;
 use crate::gate::Outages;
 use crate::hold::Hold;
 use crate::media::{Made, Tools, Workshop};
@@ -44,6 +45,8 @@ pub struct Worker {
     pub publishers: Vec<String>,
     /// What a grant must be like.
     pub grants: valet_grant::GrantPolicy,
+    /// What sealed grants are opened with.
+    pub fleet: Fleet,
     /// What any job may use.
     pub limits: JobLimits,
     /// The way to storage.

@@ -3,6 +3,7 @@
 //! ```text
 //! start ── walls ── prove   the jail, chosen and tested; then the worker's own walls
 //! run ─┬─ cancels, undertaker
+//!      ├─ fleet                 the keys that open sealed grants
 //!      └─ slot (× N) ─ job ─┬─ admit        preset, grants, limits; no I/O
 //!                           ├─ scratch      one private directory per job
 //!                           ├─ door         the one thing that a codec may read
@@ -24,6 +25,7 @@ pub mod config;
 pub mod disposition;
 pub mod door;
 pub mod eviction;
+pub mod fleet;
 pub mod gate;
 pub mod harden;
 pub mod health;

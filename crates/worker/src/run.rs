@@ -116,7 +116,7 @@ fn longest(wall_seconds_max: Option<u32>) -> String {
 /// # Errors
 /// [`RunError`] when it cannot start.
 pub async fn run(
-    config: Config,
+    mut config: Config,
     scratch: Scratch,
     walls: Walls,
     listener: Option<health::Listener>,
@@ -130,7 +130,7 @@ pub async fn run(
     followers.spawn(async move { signals.drive(&stopper, grace).await });
 
     let jailer = walls.codec.jailer.clone();
-    let worker = Arc::new(set_up(&config, scratch, walls, &gate).map_err(RunError::Client)?);
+    let worker = Arc::new(set_up(&mut config, scratch, walls, &gate).map_err(RunError::Client)?);
     let health = Health::new(gate.clone(), &worker, config.slots);
     if let Some(listener) = listener {
         listener.serve(health.clone()).map_err(RunError::Health)?;
@@ -210,7 +210,12 @@ async fn close(session: &Session, stop: &Stop) {
     let _ = tokio::time::timeout(CLOSE_PATIENCE, session.close()).await;
 }
 
-fn set_up(config: &Config, scratch: Scratch, walls: Walls, gate: &Gate) -> Result<Worker, http::ClientError> {
+fn set_up(
+    config: &mut Config,
+    scratch: Scratch,
+    walls: Walls,
+    gate: &Gate,
+) -> Result<Worker, http::ClientError> {
     let client = http::Client::new(http::Egress::new(config.grants.hosts.clone()))?;
     let outages = Outages::new(gate.clone(), client.clone());
     let metrics = Metrics::new(walls.codec.level.to_string(), walls.codec_version.clone());
@@ -219,6 +224,7 @@ fn set_up(config: &Config, scratch: Scratch, walls: Walls, gate: &Gate) -> Resul
         name: config.name.as_str().into(),
         publishers: config.publishers.clone(),
         grants: config.grants.clone(),
+        fleet: std::mem::take(&mut config.fleet),
         limits: config.limits.clone(),
         client,
         scratch,

@@ -51,6 +51,8 @@ impl Undertaker {
     async fn file(&self, job: EndedJob) {
         match JobMessage::decode(job.body()) {
             Ok(message) => {
+                // Grants that stay shut cannot be asked with; the job's end is told all the same.
+                let (message, _) = self.worker.fleet.open(message);
                 // How often it was given out *here* is nobody's matter.
                 let turn = Turn { redelivery: 0, ..slot::turn(&job, &message) };
                 let span = slot::job_span(&turn);

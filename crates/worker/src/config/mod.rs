@@ -1,6 +1,7 @@
 //! The worker's settings, read whole before any I/O with the outside: every mistake at once.
 //! Never prints a value that could be a secret; a storage key among the settings is `keyless`'s matter.
 
+mod fleet;
 mod jail;
 mod limits;
 mod program;
@@ -19,6 +20,7 @@ pub use jail::JailConfig;
 pub use limits::JobLimits;
 pub use surroundings::Surroundings;
 
+use crate::fleet::Fleet;
 use jail::jail;
 use limits::limits;
 use program::program;
@@ -47,6 +49,8 @@ pub struct Config {
     pub ffprobe: PathBuf,
     /// Time for jobs in hand after the first signal.
     pub grace: Duration,
+    /// What sealed grants are opened with.
+    pub fleet: Fleet,
     /// What any job may use.
     pub limits: JobLimits,
     /// What codecs are walled in by.
@@ -79,6 +83,7 @@ impl Config {
         let grace = Duration::from_secs(reader.or_within("worker.grace_seconds", 60, 0..=86_400));
         let limits = limits(&mut reader);
         let jail = jail(&mut reader, &scratch);
+        let fleet = fleet::fleet(&mut reader, &scratch, jail.as_ref());
         let surroundings = surroundings(&mut reader);
         let log = settings::log(&mut reader);
         reader.finish_with(|| {
@@ -93,6 +98,7 @@ impl Config {
                 ffmpeg: ffmpeg?,
                 ffprobe: ffprobe?,
                 grace,
+                fleet: fleet?,
                 limits,
                 jail: jail?,
                 surroundings,

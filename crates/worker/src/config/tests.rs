@@ -107,3 +107,37 @@ fn levels_that_leave_none_to_choose_from_are_refused() {
     assert_eq!(jail.level_min, valet_jail::Level::L2, "containers are served unless told otherwise");
     assert_eq!(jail.roots, Path::new("/somewhere/roots"));
 }
+
+#[test]
+fn the_fleets_keys_come_from_private_files_in_a_folder_of_their_own() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("fleet.json");
+    let key = valet_seal::FleetPrivateKey::generate(Some("k")).unwrap();
+    let mut keys = valet_seal::FleetPrivateKeys::default();
+    keys.add(key).unwrap();
+    std::fs::write(&file, keys.to_json().as_bytes()).unwrap();
+    let read = |value: &str, mode| {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let scratch = folder.path().join("scratch").display().to_string();
+        let settings = [("VALET_WORKER_FLEET_KEY_FILES", value), ("VALET_WORKER_SCRATCH", &scratch)];
+        Config::read(layers(&[URL, settings[0], settings[1]]))
+    };
+    let path = file.display().to_string();
+    assert_eq!(read(&path, 0o600).unwrap().fleet.files(), std::slice::from_ref(&file));
+    let inside = folder.path().join("scratch/fleet.json").display().to_string();
+    let secret: &str = &keys.to_json().replace('\n', "");
+    for (value, mode, told) in [
+        (path.as_str(), 0o644, "0600"),
+        ("/no/such/fleet.json", 0o600, "cannot read the key file"),
+        ("fleet.json", 0o600, "absolute paths"),
+        ("/etc/fleet.json", 0o600, "a folder that others share"),
+        (inside.as_str(), 0o600, "where codecs are"),
+        (secret, 0o600, "never a key itself"),
+    ] {
+        let mistakes = read(value, mode).unwrap_err().to_string();
+        assert!(mistakes.contains("worker.fleet_key_files") && mistakes.contains(told), "{mistakes}");
+        assert!(!mistakes.contains("\"d\""), "{mistakes}");
+    }
+}

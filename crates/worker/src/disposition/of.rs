@@ -6,6 +6,7 @@ use valet_blob::{Operation, StorageErrorKind};
 use valet_grant::GrantError;
 use valet_preset::{Exceeded, PresetError};
 use valet_protocol::{DecodeError, Reason};
+use valet_seal::OpenError;
 
 use super::Case;
 use crate::cause::Cause;
@@ -24,8 +25,8 @@ pub fn case_of(cause: &Cause) -> Case {
         Cause::Preset(error) => of_preset(error),
         Cause::Grant(error) => of_grant(error),
         Cause::GrantPair(_) => Case::GrantsTogether,
-        Cause::SealedKeyUnknown(_) => Case::SealedKeyUnknown,
-        Cause::SealedUnopened => Case::SealedUnopened,
+        Cause::Sealed(OpenError::UnknownKey { .. }) => Case::SealedKeyUnknown,
+        Cause::Sealed(_) => Case::SealedUnopened,
         Cause::TooLate(_) => Case::MessageEnded,
         Cause::EndedInQueue(_) => Case::EndedInQueue,
         Cause::InputEmpty => Case::InputEmpty,

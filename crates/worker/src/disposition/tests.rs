@@ -8,6 +8,7 @@ use valet_grant::{GrantPolicy, ReadGrant};
 use valet_jail::JailError;
 use valet_preset::{Exceeded, PresetError};
 use valet_protocol::{DecodeError, ReportKind};
+use valet_seal::OpenError;
 
 use super::of::of_storage;
 use super::*;
@@ -54,6 +55,7 @@ fn causes() -> Vec<(Cause, Case)> {
     let codec = |error| Cause::Codec(error);
     let too_large = DecodeError::TooLarge { bytes: 2, max: 1 };
     let unknown_field = DecodeError::UnknownField { field: "urll".into(), nearest: None };
+    let unknown_key = OpenError::UnknownKey { kid: "old".into(), known: "1 key".into() };
     let exceeds = |exceeded| Cause::InputExceeds(exceeded);
     vec![
         (Cause::Message(DecodeError::NotUtf8 { offset: 0 }), Case::NotJson),
@@ -69,8 +71,10 @@ fn causes() -> Vec<(Cause, Case)> {
         (grant_error("rw", 1, &policy), Case::GrantRight),
         (grant_error("r", 47, &policy), Case::GrantRule),
         (Cause::GrantPair(Vec::new()), Case::GrantsTogether),
-        (Cause::SealedKeyUnknown("old".into()), Case::SealedKeyUnknown),
-        (Cause::SealedUnopened, Case::SealedUnopened),
+        (Cause::Sealed(unknown_key), Case::SealedKeyUnknown),
+        (Cause::Sealed(OpenError::OtherMessage), Case::SealedUnopened),
+        (Cause::Sealed(OpenError::Broken), Case::SealedUnopened),
+        (Cause::Sealed(OpenError::Content), Case::SealedUnopened),
         (Cause::TooLate(Timestamp::UNIX_EPOCH), Case::MessageEnded),
         (Cause::EndedInQueue(Timestamp::UNIX_EPOCH), Case::EndedInQueue),
         (Cause::WorkerLost { deliveries: Some(4) }, Case::WorkerLost),

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use tracing::{Instrument as _, Span, info_span};
 use valet_broker::{Delivery, Feed, FeedOptions, Publisher, Session};
 use valet_protocol::JobMessage;
@@ -13,7 +14,7 @@ use valet_protocol::JobMessage;
 use crate::cause::Cause;
 use crate::codec::escape;
 use crate::conclude::Conclusion;
-use crate::disposition::Standing;
+use crate::disposition::{End, Standing};
 use crate::gate::Gate;
 use crate::job::Worker;
 use crate::memo::Key;
@@ -86,16 +87,24 @@ impl Slot {
         }
         match JobMessage::decode(delivery.body()) {
             Ok(message) => {
+                let (message, shut) = self.worker.fleet.open(message);
                 let turn = turn(&delivery, &message);
                 let span = job_span(&turn);
                 telemetry::go_on(&span, &delivery);
-                self.handle_job(delivery, &message, turn, taken).instrument(span).await;
+                self.handle_job(delivery, &message, shut, turn, taken).instrument(span).await;
             }
             Err(error) => self.refuse(delivery, Cause::Message(error)).await,
         }
     }
 
-    async fn handle_job(&self, delivery: Delivery, message: &JobMessage, turn: Turn, taken: Instant) {
+    async fn handle_job(
+        &self,
+        delivery: Delivery,
+        message: &JobMessage,
+        shut: Option<Cause>,
+        turn: Turn,
+        taken: Instant,
+    ) {
         tracing::info!(preset = message.preset.name, redelivery = turn.redelivery, "took a job");
         let standing = standing(&delivery, message, &self.terms.now());
         let reports = self.reporter(turn);
@@ -112,7 +121,10 @@ impl Slot {
         if let Some(ended) = self.ended_before(&delivery, &key) {
             return conclusion.repeat(delivery, Some(&reports), ended).await;
         }
-        let end = self.attend(&delivery, message, &reports, taken, &alone).await;
+        let end = match shut {
+            Some(cause) => stay_shut(message, cause),
+            None => self.attend(&delivery, message, &reports, taken, &alone).await,
+        };
         conclusion.conclude(delivery, Some(&reports), end).await;
     }
 
@@ -128,6 +140,11 @@ impl Slot {
     fn reporter(&self, turn: Turn) -> Reporter {
         Reporter::new(self.publisher.clone(), self.worker.name.clone(), turn)
     }
+}
+
+/// The end of a job whose grants do not open; one whose time is over needs new ones in any case.
+fn stay_shut(message: &JobMessage, cause: Cause) -> End {
+    End::Failed(if message.not_after <= Timestamp::now() { Cause::TooLate(message.not_after) } else { cause })
 }
 
 /// Who this hand-over is: the attempts under earlier grants, and the stage that the broker's queue tells.
