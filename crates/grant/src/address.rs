@@ -77,6 +77,7 @@ mod tests {
             ("http://127.0.0.1:10000/devstoreaccount1/in/a.mov", "devstoreaccount1/in/a.mov"),
             ("http://[::1]:10000/acct/in/a.mov", "acct/in/a.mov"),
             ("http://localhost/acct/in/a.mov", "acct/in/a.mov"),
+            ("http://acct.blob.localhost:10000/in/a/b.mov", "acct/in/a/b.mov"),
             ("https://acct.blob.core.windows.net/in/a%20%2Fb%3F.mov", "acct/in/a /b?.mov"),
         ] {
             assert_eq!(place(url).as_deref(), Some(path), "{url}");

@@ -59,7 +59,7 @@ pub struct HostRules {
     /// Host names in lower case: exact, or `*.` and a suffix, where the star stands for one label or more.
     /// A private endpoint or a test double is one more entry.
     pub patterns: Vec<String>,
-    /// Whether this machine (127.0.0.0/8, ::1, localhost) may be reached, also with plain http.
+    /// Whether this machine (127.0.0.0/8, ::1, localhost and names under it) may be reached, also with plain http.
     pub loopback: bool,
     /// Emulators: these very hosts may be reached, also with plain http.
     pub development: Vec<DevelopmentHost>,
@@ -108,10 +108,13 @@ fn matches(pattern: &str, host: &str) -> bool {
     }
 }
 
-/// Whether `host` (as in a URL, IPv6 in brackets or not) is this machine: 127.0.0.0/8, ::1 or `localhost`.
+/// Whether `host` (as in a URL, in lower case, IPv6 in brackets or not) is this machine: 127.0.0.0/8, ::1, `localhost`,
+/// or a name under it (RFC 6761), such as `acct.blob.localhost`.
 pub fn is_loopback_host(host: &str) -> bool {
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
-    bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let under =
+        bare.strip_suffix(".localhost").is_some_and(|rest| rest.split('.').all(|label| !label.is_empty()));
+    bare == "localhost" || under || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -133,13 +136,22 @@ mod tests {
     #[test]
     fn loopback_is_this_machine_alone() {
         let rules = GrantPolicy::loopback().hosts;
-        for host in ["127.0.0.1", "127.8.8.8", "[::1]", "::1", "localhost"] {
+        for host in ["127.0.0.1", "127.8.8.8", "[::1]", "::1", "localhost", "acct.blob.localhost"] {
             assert!(rules.allows_http(host), "{host}");
         }
-        for host in ["10.0.0.1", "169.254.169.254", "localhost.evil.example", "[::ffff:127.0.0.1]", "0.0.0.0"]
-        {
+        for host in [
+            "10.0.0.1",
+            "169.254.169.254",
+            "localhost.evil.example",
+            "evillocalhost",
+            ".localhost",
+            "a..localhost",
+            "[::ffff:127.0.0.1]",
+            "0.0.0.0",
+        ] {
             assert!(!rules.allows_http(host), "{host}");
         }
+        assert!(!HostRules::default().allows("acct.blob.localhost"), "closed unless told");
     }
 
     #[test]
