@@ -44,8 +44,9 @@ const KEYS: &[&str] = &[
 ];
 
 /// Keys of the same file that are the worker's.
-const WORKER_KEYS: [&str; 28] = [
+const WORKER_KEYS: [&str; 29] = [
     "worker.fleet_key_files",
+    "storage.nameservers",
     "worker.publishers",
     "worker.slots",
     "worker.name",

@@ -1,5 +1,5 @@
 //! Real services for tests: RabbitMQ, Azurite, PostgreSQL and the project's own programs as private child
-//! processes, and doubles of what cannot be had: Azure's metadata service, a trace collector.
+//! processes, and doubles of what cannot be had: Azure's metadata service, a DNS server that lies, a trace collector.
 //!
 //! Everything here blocks and uses threads, so that any test can use it, inside a runtime or not. Several
 //! brokers and storages run side by side, each with its own folder and ports. They end with their owner,
@@ -13,6 +13,7 @@ pub mod attack;
 pub mod broker;
 pub mod canary;
 pub mod chaos;
+pub mod dns;
 pub mod folder;
 pub mod hostile;
 pub mod http;
@@ -31,6 +32,7 @@ pub mod workspace;
 
 pub use broker::{Broker, BrokerOptions, Vhost};
 pub use canary::Canary;
+pub use dns::{Dns, DnsAnswer};
 pub use folder::Folder;
 pub use metadata::ScheduledEvents;
 pub use otlp::{Collector, Span};

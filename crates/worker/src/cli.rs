@@ -38,6 +38,12 @@ const FLAGS: &[(&str, &str, &str, &str)] = &[
         "Exact names of emulators that may be reached in plain and in private networks; never in production",
     ),
     (
+        "storage.nameservers",
+        "storage-nameservers",
+        "LIST",
+        "DNS servers that storage hosts are asked of, such as 10.0.0.53 or 10.0.0.53:5353 [default: the system's]",
+    ),
+    (
         "worker.publishers",
         "worker-publishers",
         "LIST",

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use valet_jail::confine::{ConfineError, Confinement, confine as restrict};
 
-use crate::config::Config;
+use crate::config::{Config, DNS_PORT};
 use crate::fleet::folders;
 use crate::scratch::Scratch;
 
@@ -40,9 +40,6 @@ const READ: &[&str] = &[
 /// Port of storage.
 const HTTPS: u16 = 443;
 
-/// Port of DNS over TCP, which long answers need.
-const DNS: u16 = 53;
-
 /// Closes `/proc/PID/mem`, `environ` and the debugger to other processes of this user, and leaves no core dump:
 /// grants and the broker login are in this memory. The command line stays readable, and holds no secret. It must
 /// be the first thing in `main`.
@@ -56,9 +53,9 @@ pub fn close_memory() -> std::io::Result<()> {
 }
 
 /// Takes from this thread, and from every thread that it will start, all rights on files but to read its
-/// certificates, resolver files and the folder of the fleet's keys and to write its own scratch, the right to execute anything, and (where the kernel
-/// can) to bind a port or to connect to other ports than the broker's, 443, 53, and those of the trace collector and the
-/// service of scheduled events where there are such. There is no way back.
+/// certificates, resolver files and the folder of the fleet's keys and to write its own scratch, the right to execute
+/// anything, and (where the kernel can) to bind a port or to connect to other ports than the broker's, 443, 53, and those
+/// of the trace collector, the service of scheduled events and name servers where there are such. There is no way back.
 ///
 /// # Errors
 /// When the kernel refuses what it says it knows.
@@ -86,8 +83,9 @@ fn tcp_ports(config: &Config) -> Option<Vec<u16>> {
     let around = &config.surroundings;
     let collector = around.otlp_endpoint.as_ref().map(valet_telemetry::Endpoint::port);
     let events = around.scheduled_events.as_ref().map(crate::eviction::Service::port);
-    let always = [HTTPS, DNS, config.broker.port()];
-    (!emulated).then(|| always.into_iter().chain(collector).chain(events).collect())
+    let always = [HTTPS, DNS_PORT, config.broker.port()];
+    let nameservers = config.nameservers.iter().map(|server| server.port()).filter(|port| *port != DNS_PORT);
+    (!emulated).then(|| always.into_iter().chain(collector).chain(events).chain(nameservers).collect())
 }
 
 #[cfg(test)]
@@ -111,6 +109,8 @@ mod tests {
         assert_eq!(ports(&[collector]), Some(vec![443, 53, 5671, 4318]));
         let events = ("VALET_WORKER_SCHEDULED_EVENTS", "on");
         assert_eq!(ports(&[collector, events]), Some(vec![443, 53, 5671, 4318, 80]));
+        let nameservers = ("VALET_STORAGE_NAMESERVERS", "10.0.0.53,127.0.0.1:5353");
+        assert_eq!(ports(&[nameservers]), Some(vec![443, 53, 5671, 5353]), "long answers come over TCP");
         assert_eq!(ports(&[("VALET_STORAGE_LOOPBACK", "true")]), None, "an emulator may have any port");
     }
 }

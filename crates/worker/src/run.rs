@@ -216,7 +216,9 @@ fn set_up(
     walls: Walls,
     gate: &Gate,
 ) -> Result<Worker, http::ClientError> {
-    let client = http::Client::new(http::Egress::new(config.grants.hosts.clone()))?;
+    let mut egress = http::Egress::new(config.grants.hosts.clone());
+    egress.nameservers.clone_from(&config.nameservers);
+    let client = http::Client::new(egress)?;
     let outages = Outages::new(gate.clone(), client.clone());
     let metrics = Metrics::new(walls.codec.level.to_string(), walls.codec_version.clone());
     let tools = Tools { codec: walls.codec.clone(), threads: threads(config.slots) };

@@ -8,8 +8,9 @@ use url::Url;
 
 use super::{
     Egress, Refusal,
-    guard::{Guard, Lookup, SystemLookup},
+    guard::{Guard, Lookup},
     install_crypto,
+    resolver::Resolver,
 };
 use crate::{
     API_VERSION, Clock, RetryPolicy, SystemClock,
@@ -47,10 +48,11 @@ impl Client {
     /// # Errors
     /// When TLS cannot be set up, mostly because the machine has no CA certificates.
     pub fn new(egress: Egress) -> Result<Self, ClientError> {
-        Self::resolving(egress, Arc::new(SystemLookup))
+        let resolver = Resolver::new(egress.nameservers.clone());
+        Self::resolving(egress, Arc::new(resolver))
     }
 
-    /// With another resolver than the machine's.
+    /// With another resolver than our own.
     pub(super) fn resolving(egress: Egress, lookup: Arc<dyn Lookup>) -> Result<Self, ClientError> {
         install_crypto();
         let stall_timeout = egress.stall_timeout;

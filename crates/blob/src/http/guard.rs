@@ -21,6 +21,9 @@ use super::{Egress, addresses};
 /// The port of public storage; any other is another service's.
 const HTTPS_PORT: u16 = 443;
 
+/// Addresses of one name that are tried, at most; all are judged. Storage has one to a few.
+const ADDRESSES_MAX: usize = 8;
+
 /// Why the guard said no. Names hosts and addresses, never a path or a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal(pub(crate) String);
@@ -36,31 +39,6 @@ impl Error for Refusal {}
 /// Turns a name into addresses; tests bring their own.
 pub(super) trait Lookup: fmt::Debug + Send + Sync {
     fn addresses(&self, host: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
-}
-
-/// The machine's resolver.
-#[derive(Debug)]
-pub(super) struct SystemLookup;
-
-impl Lookup for SystemLookup {
-    fn addresses(&self, host: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((host, 0)).await.map_err(told_apart)?;
-            Ok(found.map(|address| address.ip()).collect())
-        })
-    }
-}
-
-/// The resolver's "there is no such name" (`EAI_NONAME`, `EAI_NODATA`) as [`io::ErrorKind::NotFound`]: std gives it no
-/// kind, only glibc's words, which are English as long as nobody calls `setlocale`. All else, a resolver that does not
-/// answer above all (`EAI_AGAIN`), stays what it is.
-fn told_apart(error: io::Error) -> io::Error {
-    let words = error.to_string();
-    let is_absent = ["Name or service not known", "No address associated with hostname"];
-    if is_absent.iter().any(|absent| words.contains(absent)) {
-        return io::Error::new(io::ErrorKind::NotFound, error);
-    }
-    error
 }
 
 /// The rules of one client.
@@ -135,13 +113,14 @@ impl Guard {
     }
 
     async fn judged_addresses(&self, host: String) -> Result<Vec<IpAddr>, Box<dyn Error + Send + Sync>> {
-        let addresses = self.lookup.addresses(host.clone()).await?;
+        let mut addresses = self.lookup.addresses(host.clone()).await?;
         for address in &addresses {
             self.check_address(&host, *address)?;
         }
         if addresses.is_empty() {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the host name has no address").into());
         }
+        addresses.truncate(ADDRESSES_MAX);
         Ok(addresses)
     }
 }

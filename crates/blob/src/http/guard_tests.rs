@@ -161,13 +161,3 @@ async fn a_listed_emulator_may_be_on_a_private_address_but_never_on_a_clouds_own
         assert!(guard.resolve("other.blob.core.windows.net".parse().unwrap()).await.is_err(), "{address}");
     }
 }
-
-#[test]
-fn a_name_that_does_not_exist_is_told_from_a_resolver_that_does_not_answer() {
-    let kind = |words: &str| {
-        told_apart(io::Error::other(format!("failed to lookup address information: {words}"))).kind()
-    };
-    assert_eq!(kind("Name or service not known"), io::ErrorKind::NotFound);
-    assert_eq!(kind("No address associated with hostname"), io::ErrorKind::NotFound);
-    assert_eq!(kind("Temporary failure in name resolution"), io::ErrorKind::Other);
-}

@@ -4,7 +4,9 @@ mod addresses;
 mod client;
 mod guard;
 mod reach;
+mod resolver;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -26,10 +28,12 @@ pub fn install_crypto() {
 pub struct Egress {
     /// Host names that storage may have. Those of `development` may be http, at any port, and private.
     pub hosts: HostRules,
-    /// Permits http and ports other than 443 on 127.0.0.0/8, ::1 and `localhost` (Azurite).
+    /// Permits http and ports other than 443 on 127.0.0.0/8, ::1, `localhost` and the names under it (Azurite).
     pub loopback: bool,
     /// Names that may resolve to addresses which are not public.
     pub exceptions: Vec<PrivateEndpoint>,
+    /// The DNS servers to ask; none: those of `/etc/resolv.conf`.
+    pub nameservers: Vec<SocketAddr>,
     /// Time to reach the host, TLS included.
     pub connect_timeout: Duration,
     /// Time without a byte, or without an answer, before a transfer counts as broken.
@@ -53,6 +57,7 @@ impl Egress {
             loopback: hosts.loopback,
             hosts,
             exceptions: Vec::new(),
+            nameservers: Vec::new(),
             connect_timeout: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(60),
         }

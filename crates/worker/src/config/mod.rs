@@ -7,6 +7,7 @@ mod limits;
 mod program;
 mod surroundings;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,6 +27,9 @@ use limits::limits;
 use program::program;
 use surroundings::surroundings;
 
+/// Port of DNS, over UDP and, for long answers, TCP.
+pub(crate) const DNS_PORT: u16 = 53;
+
 /// What a worker is told.
 #[derive(Debug)]
 pub struct Config {
@@ -33,6 +37,8 @@ pub struct Config {
     pub broker: BrokerConfig,
     /// What a grant must be like.
     pub grants: GrantPolicy,
+    /// The DNS servers to ask about storage hosts; none: the system's.
+    pub nameservers: Vec<SocketAddr>,
     /// Broker logins that jobs are taken from; empty means any that may publish them.
     pub publishers: Vec<String>,
     /// This worker's name in reports and logs.
@@ -73,6 +79,7 @@ impl Config {
         let mut reader = Reader::new(layers);
         let broker = settings::broker(&mut reader);
         let grants = settings::grants(&mut reader);
+        let nameservers = nameservers(&mut reader);
         let publishers = reader.or("worker.publishers", Vec::<String>::new());
         let name = settings::name(&mut reader, "worker.name", "worker");
         let slots = reader.or_within("worker.slots", 1, 1..=SLOTS_MAX);
@@ -90,6 +97,7 @@ impl Config {
             Some(Self {
                 broker: broker?.with_connection_name(format!("valet-worker {name}")),
                 grants,
+                nameservers,
                 publishers,
                 name,
                 slots: usize::try_from(slots).ok()?,
@@ -106,6 +114,26 @@ impl Config {
             })
         })
     }
+}
+
+/// Addresses, not names: who is to be asked cannot be asked for.
+fn nameservers(reader: &mut Reader) -> Vec<SocketAddr> {
+    let texts = reader.or("storage.nameservers", Vec::<String>::new());
+    let parsed: Option<Vec<_>> = texts.iter().map(|text| nameserver(text)).collect();
+    parsed.unwrap_or_else(|| {
+        reader.refuse(
+            "storage.nameservers",
+            "must be addresses of DNS servers, such as 10.0.0.53 or [fd00::53]:5353",
+        );
+        Vec::new()
+    })
+}
+
+fn nameserver(text: &str) -> Option<SocketAddr> {
+    let with_port = text.parse().ok();
+    with_port
+        .or_else(|| Some(SocketAddr::new(text.parse().ok()?, DNS_PORT)))
+        .filter(|server| server.port() != 0)
 }
 
 fn scratch_free_bytes_min(reader: &mut Reader) -> u64 {

@@ -84,6 +84,18 @@ fn emulators_are_exact_names() {
 }
 
 #[test]
+fn nameservers_are_addresses() {
+    let of = |servers| Config::read(layers(&[URL, ("VALET_STORAGE_NAMESERVERS", servers)]));
+    let servers = of("10.0.0.53, 127.0.0.1:5353, fd00::53, [fd00::53]:5353").unwrap().nameservers;
+    let expected = ["10.0.0.53:53", "127.0.0.1:5353", "[fd00::53]:53", "[fd00::53]:5353"];
+    assert_eq!(servers, expected.map(|text| text.parse().unwrap()));
+    for wrong in ["dns.example", "10.0.0.53, x", "10.0.0.53:0", "10.0.0.256", "udp://10.0.0.53"] {
+        let mistakes = of(wrong).unwrap_err();
+        assert!(mistakes.iter().any(|mistake| mistake.subject == "storage.nameservers"), "{wrong}");
+    }
+}
+
+#[test]
 fn programs_are_found_on_the_path_and_by_path_only_when_they_can_run() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("codec");
