@@ -5,6 +5,11 @@ use std::collections::HashMap;
 use super::*;
 use crate::http::PrivateEndpoint;
 
+#[path = "../../tests/hostile/table.rs"]
+mod table;
+
+use table::{ADDRESSES, By, URLS};
+
 #[derive(Debug)]
 struct Names(HashMap<&'static str, Vec<&'static str>>);
 
@@ -30,36 +35,59 @@ fn url_verdict(guard: &Guard, url: &str) -> Result<(), Refusal> {
     guard.check_url(&Url::parse(url).unwrap())
 }
 
+/// What the guard makes of a URL, and by what it refuses it.
+fn judged(guard: &Guard, url: &str) -> Option<By> {
+    let Ok(url) = Url::parse(url) else { return Some(By::Parser) };
+    let Refusal(why) = guard.check_url(&url).err()?;
+    let words = [
+        ("names no host", By::Parser),
+        ("carries a user name", By::UserName),
+        ("is an address", By::Literal),
+        ("is not https", By::Scheme),
+        ("is neither http", By::Scheme),
+        ("is not 443", By::Port),
+        ("permitted storage hosts", By::Host),
+    ];
+    let by = words.into_iter().find(|(words, _)| why.contains(words)).map(|(_, by)| by);
+    Some(by.unwrap_or_else(|| panic!("{why} is none of the reasons")))
+}
+
+fn production() -> Guard {
+    Guard::new(Egress::new(HostRules::default()), Arc::new(Names(HashMap::new())))
+}
+
 #[test]
-fn urls_that_are_not_public_storage_are_refused() {
-    let guard = guard(false, &[]);
-    for url in [
-        "http://acct.blob.core.windows.net/",
-        "https://acct.blob.core.windows.net:8443/",
-        "https://user:pw@acct.blob.core.windows.net/",
-        "https://blob.core.windows.net/",
-        "https://.blob.core.windows.net/",
-        "https://evilblob.core.windows.net/",
-        "https://acct.blob.core.windows.net.evil.example/",
-        "https://acct.file.core.windows.net/",
-        "https://0x7f.1/",
-        "https://0177.0.0.1/",
-        "https://127.1/",
-        "https://2130706433/",
-        "https://１２７.０.０.１/",
-        "https://[::1]/",
-        "https://[::ffff:169.254.169.254]/",
-        "https://8.8.8.8/",
-        "https://[2606:4700::1111]/",
-        "https://169.254.169.254/",
-        "https://metadata.google.internal/",
-        "https://localhost/",
-        "http://127.0.0.1:10000/devstoreaccount1/c/b",
-        "ftp://acct.blob.core.windows.net/",
-        "file:///etc/passwd",
-    ] {
-        assert!(url_verdict(&guard, url).is_err(), "{url} is let through");
+fn each_hostile_url_is_refused_by_what_must_refuse_it() {
+    let guard = production();
+    assert!(URLS.len() >= 200, "{}", URLS.len());
+    let wrong: Vec<_> = URLS
+        .iter()
+        .map(|(by, url)| (*by, judged(&guard, &format!("{url}/in/a.mov?sig=x")), *url))
+        .filter(|(by, judged, _)| Some(*by) != *judged)
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn loopback_opens_of_the_hostile_urls_those_of_this_machine_alone() {
+    let mut egress = Egress::new(HostRules::default());
+    egress.loopback = true;
+    let guard = Guard::new(egress, Arc::new(Names(HashMap::new())));
+    let is_here = |url: &Url| match url.host() {
+        Some(Host::Ipv4(address)) => address.octets()[0] == 127,
+        Some(Host::Ipv6(address)) => address == std::net::Ipv6Addr::LOCALHOST,
+        Some(Host::Domain(name)) => format!(".{}", name.trim_end_matches('.')).ends_with(".localhost"),
+        None => false,
+    };
+    let (mut opened, mut shut) = (0, 0);
+    for (_, text) in URLS {
+        let Ok(url) = Url::parse(&format!("{text}/in/a.mov")) else { continue };
+        let named = url.username().is_empty() && url.password().is_none();
+        let open = is_here(&url) && named && matches!(url.scheme(), "http" | "https");
+        assert_eq!(guard.check_url(&url).is_ok(), open, "{text}");
+        *(if open { &mut opened } else { &mut shut }) += 1;
     }
+    assert!(opened > 30 && shut > 150, "{opened} and {shut}");
 }
 
 #[test]
@@ -77,12 +105,22 @@ fn public_storage_is_let_through() {
 #[test]
 fn loopback_opens_the_machine_itself_and_nothing_else() {
     let guard = guard(true, &[]);
-    for url in ["http://127.0.0.1:10000/", "http://127.8.8.8/", "http://[::1]:1/", "http://a.localhost:1/"] {
+    for url in [
+        "http://127.0.0.1:10000/",
+        "http://127.8.8.8/",
+        "http://[::1]:1/",
+        "http://localhost:1/",
+        "http://acct.blob.localhost:1/",
+    ] {
         assert_eq!(url_verdict(&guard, url), Ok(()), "{url}");
     }
-    for url in
-        ["http://10.0.0.1/", "http://0.0.0.0/", "http://acct.blob.core.windows.net/", "http://alocalhost/"]
-    {
+    for url in [
+        "http://10.0.0.1/",
+        "http://0.0.0.0/",
+        "http://acct.blob.core.windows.net/",
+        "http://localhost.evil.example/",
+        "http://evillocalhost/",
+    ] {
         assert!(url_verdict(&guard, url).is_err(), "{url} is let through");
     }
 }
@@ -98,6 +136,8 @@ async fn a_name_is_refused_if_any_of_its_addresses_is_bad() {
             ("inside.blob.core.windows.net", &["10.20.1.1"]),
             ("other.blob.core.windows.net", &["10.20.1.1"]),
             ("localhost", &["127.0.0.1", "::1"]),
+            ("acct.blob.localhost", &["127.0.0.1"]),
+            ("stray.blob.localhost", &["127.0.0.1", "10.20.1.1"]),
         ],
     );
     let judged = |host: &'static str| {
@@ -107,13 +147,28 @@ async fn a_name_is_refused_if_any_of_its_addresses_is_bad() {
     assert_eq!(judged("good.blob.core.windows.net").await.unwrap(), 2);
     assert_eq!(judged("localhost").await.unwrap(), 2);
     assert_eq!(judged("inside.blob.core.windows.net").await.unwrap(), 1, "private endpoint");
-    for host in ["rebind.blob.core.windows.net", "mixed.blob.core.windows.net", "other.blob.core.windows.net"]
-    {
+    assert_eq!(judged("acct.blob.localhost").await.unwrap(), 1);
+    for host in [
+        "rebind.blob.core.windows.net",
+        "mixed.blob.core.windows.net",
+        "other.blob.core.windows.net",
+        "stray.blob.localhost",
+    ] {
         let refusal = judged(host).await.unwrap_err();
         assert!(refusal.downcast_ref::<Refusal>().is_some(), "{host}: {refusal}");
     }
     let nowhere = judged("nowhere.blob.core.windows.net").await.unwrap_err();
     assert!(nowhere.downcast_ref::<Refusal>().is_none(), "no address is no refusal: {nowhere}");
+}
+
+#[test]
+fn each_hostile_address_is_refused_for_its_own_reason() {
+    let guard = production();
+    for (address, reason) in ADDRESSES {
+        let refusal =
+            guard.check_address("acct.blob.core.windows.net", address.parse().unwrap()).unwrap_err();
+        assert!(refusal.0.contains(reason), "{address}: {refusal}");
+    }
 }
 
 fn with_emulator(names: &[(&'static str, &[&'static str])]) -> Guard {
