@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Storage;
-use super::sas::{VERSION, escape};
+use super::sas::{VERSION, escape, path};
 use crate::http::{self, Answer};
 
 /// Every right that an account SAS of this version can hold for blobs.
@@ -80,7 +80,7 @@ impl Storage {
         headers: &[(&str, &str)],
     ) -> String {
         let headers = [&[("x-ms-blob-type", "BlockBlob")], headers].concat();
-        let answer = self.owner("PUT", &self.blob_url(container, blob), "", &headers, bytes.as_ref());
+        let answer = self.owner("PUT", &self.owner_url(container, blob), "", &headers, bytes.as_ref());
         assert!(answer.success(), "put {container}/{blob}: {}", told(&answer));
         answer.headers["etag"].clone()
     }
@@ -92,7 +92,7 @@ impl Storage {
     pub fn put_file(&self, container: &str, blob: &str, path: &Path) -> String {
         let file = File::open(path).unwrap_or_else(|e| panic!("cannot read {}: {e}", path.display()));
         let headers = [("x-ms-blob-type", "BlockBlob")];
-        let answer = self.owner("PUT", &self.blob_url(container, blob), "", &headers, file);
+        let answer = self.owner("PUT", &self.owner_url(container, blob), "", &headers, file);
         assert!(answer.success(), "put {container}/{blob}: {}", told(&answer));
         answer.headers["etag"].clone()
     }
@@ -102,7 +102,7 @@ impl Storage {
     /// # Panics
     /// When it is not there.
     pub fn get(&self, container: &str, blob: &str) -> Vec<u8> {
-        let answer = self.owner("GET", &self.blob_url(container, blob), "", &[], ());
+        let answer = self.owner("GET", &self.owner_url(container, blob), "", &[], ());
         assert!(answer.success(), "get {container}/{blob}: {}", told(&answer));
         answer.body
     }
@@ -112,7 +112,7 @@ impl Storage {
     /// # Panics
     /// When storage refuses.
     pub fn head(&self, container: &str, blob: &str) -> Option<BlobHead> {
-        let answer = self.owner("HEAD", &self.blob_url(container, blob), "", &[], ());
+        let answer = self.owner("HEAD", &self.owner_url(container, blob), "", &[], ());
         if answer.status == 404 {
             return None;
         }
@@ -133,7 +133,7 @@ impl Storage {
     /// # Panics
     /// When it is not there.
     pub fn delete(&self, container: &str, blob: &str) {
-        let answer = self.owner("DELETE", &self.blob_url(container, blob), "", &[], ());
+        let answer = self.owner("DELETE", &self.owner_url(container, blob), "", &[], ());
         assert!(answer.success(), "delete {container}/{blob}: {}", told(&answer));
     }
 
@@ -142,7 +142,7 @@ impl Storage {
     /// # Panics
     /// When storage refuses.
     pub fn snapshot(&self, container: &str, blob: &str) -> String {
-        let answer = self.owner("PUT", &self.blob_url(container, blob), "comp=snapshot", &[], ());
+        let answer = self.owner("PUT", &self.owner_url(container, blob), "comp=snapshot", &[], ());
         assert!(answer.success(), "snapshot {container}/{blob}: {}", told(&answer));
         answer.headers["x-ms-snapshot"].clone()
     }
@@ -175,8 +175,12 @@ impl Storage {
             .unwrap_or_else(|e| panic!("{method} {url}: {e}"))
     }
 
+    fn owner_url(&self, container: &str, blob: &str) -> String {
+        format!("{}/{}", self.owner_endpoint(), path(container, blob))
+    }
+
     fn container_url(&self, container: &str) -> String {
-        format!("{}/{}", self.endpoint(), escape(container))
+        format!("{}/{}", self.owner_endpoint(), escape(container))
     }
 }
 

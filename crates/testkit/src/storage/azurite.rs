@@ -22,6 +22,8 @@ pub struct StorageOptions {
     pub account: Option<(String, String)>,
     /// A second key of that account; both are valid, as in a rotation.
     pub second_key: Option<String>,
+    /// Grants name the account in the host, as in production: `http://<account>.blob.localhost:port`.
+    pub production_style: bool,
     /// More arguments for Azurite.
     pub arguments: Vec<String>,
 }

@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 pub use account::BlobHead;
 use azurite::Azurite;
 pub use azurite::StorageOptions;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 pub use sas::Sas;
 
 /// Endpoint of the shared storage: `http://127.0.0.1:port/devstoreaccount1`. Set by `xtask test`.
@@ -28,6 +30,7 @@ pub struct Storage {
     account: String,
     /// Base64.
     key: String,
+    production_style: bool,
     /// Absent when another process owns it.
     azurite: Option<Azurite>,
 }
@@ -49,7 +52,22 @@ impl Storage {
         let azurite = Azurite::start(options);
         let (account, key) =
             options.account.clone().unwrap_or_else(|| (ACCOUNT.to_owned(), ACCOUNT_KEY.to_owned()));
-        Self { origin: azurite.origin(), account, key, azurite: Some(azurite) }
+        let production_style = options.production_style;
+        Self { origin: azurite.origin(), account, key, production_style, azurite: Some(azurite) }
+    }
+
+    /// Starts the storage of somebody of whom no program of ours has heard: an account `partner` with a key made
+    /// now, whose grants have URLs as in production.
+    ///
+    /// # Panics
+    /// When Azurite is not installed or does not start.
+    pub fn start_partner() -> Self {
+        let key = STANDARD.encode(std::array::from_fn::<u8, 64, _>(|_| fastrand::u8(..)));
+        Self::start_with(&StorageOptions {
+            account: Some(("partner".to_owned(), key)),
+            production_style: true,
+            ..StorageOptions::default()
+        })
     }
 
     /// The storage of [`ENV_BLOB`]; without it one private storage for this process. Tests keep apart by
@@ -59,8 +77,17 @@ impl Storage {
         SHARED.get_or_init(|| std::env::var(ENV_BLOB).map_or_else(|_| Self::start(), |e| Self::at(&e)))
     }
 
-    /// `http://127.0.0.1:port/account`.
+    /// `http://127.0.0.1:port/account`, or as in production `http://account.blob.localhost:port`.
     pub fn endpoint(&self) -> String {
+        if !self.production_style {
+            return self.owner_endpoint();
+        }
+        let port = self.origin.rsplit(':').next().unwrap_or_default();
+        format!("http://{}.blob.localhost:{port}", self.account)
+    }
+
+    /// Where its owner asks; C libraries may not know names under `localhost`.
+    fn owner_endpoint(&self) -> String {
         format!("{}/{}", self.origin, self.account)
     }
 
@@ -122,6 +149,7 @@ impl Storage {
             origin: origin.to_owned(),
             account: ACCOUNT.to_owned(),
             key: ACCOUNT_KEY.to_owned(),
+            production_style: false,
             azurite: None,
         }
     }

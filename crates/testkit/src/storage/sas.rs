@@ -138,8 +138,7 @@ impl Storage {
 
     /// The URL of a blob, without any grant.
     pub fn blob_url(&self, container: &str, blob: &str) -> String {
-        let name: Vec<String> = blob.split('/').map(escape).collect();
-        format!("{}/{}/{}", self.endpoint(), escape(container), name.join("/"))
+        format!("{}/{}", self.endpoint(), path(container, blob))
     }
 
     pub(super) fn account_query(&self, rights: &str, expiry: Timestamp) -> String {
@@ -162,6 +161,12 @@ impl Storage {
 
 fn query<'a>(fields: impl Iterator<Item = (&'a str, String)>) -> String {
     fields.map(|(name, value)| format!("{name}={}", escape(&value))).collect::<Vec<_>>().join("&")
+}
+
+/// `container/blob`, escaped.
+pub(super) fn path(container: &str, blob: &str) -> String {
+    let name: Vec<String> = blob.split('/').map(escape).collect();
+    format!("{}/{}", escape(container), name.join("/"))
 }
 
 /// `text` with everything escaped that a URL could take for its own.
