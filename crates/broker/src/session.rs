@@ -19,6 +19,8 @@ pub enum Purpose {
     Worker,
     /// Publishes jobs, reads events and dead letters.
     Producer,
+    /// Takes messages from the lanes, and hands them to the workers or files them.
+    Dispatcher,
     /// Reads the reports and nothing else: no topology check, no numbers, as fast as the broker lets it. What
     /// is missing shows in reading.
     Reader,
@@ -47,7 +49,10 @@ impl Session {
     /// tried for the start patience. Once this has returned, every loss is repaired for ever.
     pub async fn connect(config: BrokerConfig, purpose: Purpose) -> Result<Self, ConnectError> {
         let config = Arc::new(match purpose {
-            Purpose::Worker => config.with_heartbeat_seconds_max(WORKER_HEARTBEAT_SECONDS),
+            // A leader that vanishes is followed by another as quickly.
+            Purpose::Worker | Purpose::Dispatcher => {
+                config.with_heartbeat_seconds_max(WORKER_HEARTBEAT_SECONDS)
+            }
             Purpose::Producer | Purpose::Reader | Purpose::Probe => config,
         });
         if purpose == Purpose::Reader {
@@ -62,7 +67,7 @@ impl Session {
         let consume = Link::start(config, "consume").await?;
         let publisher = Publisher::start(publish.clone(), PublisherOptions::default());
         let numbers = match purpose {
-            Purpose::Worker | Purpose::Producer => numbers::read(&consume).await?,
+            Purpose::Worker | Purpose::Producer | Purpose::Dispatcher => numbers::read(&consume).await?,
             Purpose::Reader | Purpose::Probe => None,
         };
         let numbers = NumbersWatch::new(consume.clone(), numbers);

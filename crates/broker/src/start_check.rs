@@ -44,6 +44,16 @@ const PRODUCER: &[Wanted] = &[
     Wanted::Exchange(names::DEAD),
 ];
 
+const DISPATCHER: &[Wanted] = &[
+    Wanted::Exchange(names::JOBS),
+    Wanted::Queue(names::JOBS_R0),
+    Wanted::Queue(names::IN_ENDED),
+    Wanted::Queue(names::LANES_LOG),
+    Wanted::Queue(names::EVENTS_LOG),
+    Wanted::Exchange(names::EVENTS),
+    Wanted::Exchange(names::DEAD),
+];
+
 /// Looks for everything that `purpose` needs and names all that is missing at once.
 ///
 /// A queue that exists but has no leader yet (a broker that was started just now) is waited for,
@@ -68,6 +78,7 @@ async fn look(link: &Link, purpose: Purpose) -> Result<(), ConnectError> {
     let wanted = match purpose {
         Purpose::Worker => WORKER,
         Purpose::Producer => PRODUCER,
+        Purpose::Dispatcher => DISPATCHER,
         Purpose::Reader | Purpose::Probe => &[],
     };
     let mut missing = Vec::new();

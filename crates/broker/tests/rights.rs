@@ -109,3 +109,40 @@ async fn a_producer_cannot_take_jobs_or_forge_reports() {
         assert!(matches!(&refused, Err(PublishError::Denied { .. })), "{exchange}/{key}: {refused:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispatcher_takes_from_lanes_alone_and_writes_no_lanes_record() {
+    let site = Site::shared().await;
+    let session = site.dispatcher().await;
+    let job = uuid::Uuid::now_v7();
+    for (exchange, key) in [
+        ("jobs", "r0".to_owned()),
+        ("dead", "dead".to_owned()),
+        ("events", format!("acme.{job}.failed")),
+        ("events", format!("acme.{job}.submitted")),
+    ] {
+        let passes =
+            session.publisher().publish(Outgoing::new(exchange, key.clone(), "m", b"{}")).await.await;
+        passes.unwrap_or_else(|error| panic!("{exchange}/{key}: {error}"));
+    }
+    for (exchange, key) in [
+        ("in.default", String::new()),
+        ("", "lanes.log".to_owned()),
+        ("", "jobs.r1".to_owned()),
+        ("control", format!("cancel.{job}")),
+        ("events", format!("acme.{job}.succeeded")),
+        ("events", format!("acme.{job}.started")),
+    ] {
+        let refused =
+            session.publisher().publish(Outgoing::new(exchange, key.clone(), "m", b"{}")).await.await;
+        assert!(matches!(&refused, Err(PublishError::Denied { .. })), "{exchange}/{key}: {refused:?}");
+    }
+    let connection = thief(&site, Role::Dispatcher).await;
+    for queue in ["jobs.r0", "jobs.ended", "dead", "expired", "control.log"] {
+        let channel = connection.create_channel().await.unwrap();
+        assert!(is_refused(&channel.basic_get(queue.into(), BasicGetOptions::default()).await), "{queue}");
+    }
+    let channel = connection.create_channel().await.unwrap();
+    let (plain, table) = (QueueDeclareOptions::default(), FieldTable::default());
+    assert!(is_refused(&channel.queue_declare("in.mine".into(), plain, table).await));
+}

@@ -1,7 +1,7 @@
 //! What differs between the broker and the topology. Reads only.
 
 use super::{LoginNames, Management, ManagementError, state::State};
-use crate::topology::{Binding, Exchange, Policy, Queue, Table, Topology, names};
+use crate::topology::{Binding, Exchange, Policy, Queue, Table, Topology, is_of_a_lane, names};
 use serde_json::Value;
 use std::fmt;
 
@@ -53,7 +53,7 @@ impl fmt::Display for Difference {
 }
 
 impl Management {
-    /// Everything that differs; empty when all is as it should be. With `names`, the three logins
+    /// Everything that differs; empty when all is as it should be. With `names`, the logins
     /// and their rights too (needs the tag `administrator`).
     pub async fn check(
         &self,
@@ -80,7 +80,7 @@ pub(super) fn compare(state: &State, topology: &Topology) -> Vec<Difference> {
 
 fn exchange(state: &State, wanted: &Exchange) -> Option<Difference> {
     let subject = format!("exchange {}", wanted.name);
-    let Some(found) = state.exchange(wanted.name) else { return Some(Difference::missing(subject)) };
+    let Some(found) = state.exchange(&wanted.name) else { return Some(Difference::missing(subject)) };
     let problem = if found["type"] != wanted.kind {
         format!("is of type {}, not {}", found["type"], wanted.kind)
     } else if found["durable"] != true || found["auto_delete"] == true {
@@ -92,17 +92,17 @@ fn exchange(state: &State, wanted: &Exchange) -> Option<Difference> {
     } else {
         return None;
     };
-    Some(Difference::fixed(subject, wanted.name, problem))
+    Some(Difference::fixed(subject, &wanted.name, problem))
 }
 
 fn queue(state: &State, wanted: &Queue) -> Vec<Difference> {
     let subject = format!("queue {}", wanted.name);
-    let Some(found) = state.queue(wanted.name) else { return vec![Difference::missing(subject)] };
+    let Some(found) = state.queue(&wanted.name) else { return vec![Difference::missing(subject)] };
     let mut problems: Vec<_> = table_problems("argument", &wanted.arguments, &found["arguments"]);
     if found["durable"] != true {
         problems.push("is not durable".to_owned());
     }
-    problems.into_iter().map(|problem| Difference::fixed(subject.clone(), wanted.name, problem)).collect()
+    problems.into_iter().map(|problem| Difference::fixed(subject.clone(), &wanted.name, problem)).collect()
 }
 
 /// Wrong, missing and extra entries, one text each.
@@ -136,16 +136,22 @@ fn binding(state: &State, wanted: &Binding) -> Option<Difference> {
 /// way around the walls.
 fn foreign_bindings(state: &State, topology: &Topology) -> Vec<Difference> {
     let ours = |found: &Value| {
-        topology.exchanges.iter().any(|exchange| {
-            found["source"] == exchange.name
-                || (found["destination_type"] == "exchange" && found["destination"] == exchange.name)
-        }) || topology
-            .queues
-            .iter()
-            .any(|queue| found["destination_type"] == "queue" && found["destination"] == queue.name)
+        let in_a_lane = |end: &str| found[end].as_str().is_some_and(|name| names::lane_of(name).is_some());
+        in_a_lane("source")
+            || in_a_lane("destination")
+            || topology.exchanges.iter().any(|exchange| {
+                found["source"] == exchange.name
+                    || (found["destination_type"] == "exchange" && found["destination"] == exchange.name)
+            })
+            || topology
+                .queues
+                .iter()
+                .any(|queue| found["destination_type"] == "queue" && found["destination"] == queue.name)
     };
-    let known =
-        |found: &&Value| topology.bindings.iter().chain(&topology.retired).any(|wanted| same(wanted, found));
+    let known = |found: &&Value| {
+        topology.bindings.iter().chain(&topology.retired).any(|wanted| same(wanted, found))
+            || of_a_lane(found)
+    };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     state
         .bindings()
@@ -155,6 +161,14 @@ fn foreign_bindings(state: &State, topology: &Topology) -> Vec<Difference> {
             Difference::foreign(subject, format!("is not Valet's (key {:?})", text(&found["routing_key"])))
         })
         .collect()
+}
+
+/// Lanes come and go without this topology, and their own bindings are no strangers.
+fn of_a_lane(found: &Value) -> bool {
+    let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
+    let (source, queue, key) = (text("source"), text("destination"), text("routing_key"));
+    let arguments = found["arguments"].as_object().cloned().unwrap_or_default();
+    found["destination_type"] == "queue" && is_of_a_lane(&Binding { source, queue, key, arguments })
 }
 
 /// A binding that an earlier Valet made: ours to remove.
@@ -181,7 +195,7 @@ fn policy(state: &State, wanted: &Policy) -> Vec<Difference> {
         }
     };
     // Only one policy applies to a queue, so a stranger's takes all of our numbers away.
-    if let Some(governor) = state.queue(wanted.queue).and_then(|queue| queue["policy"].as_str())
+    if let Some(governor) = state.queue(&wanted.queue).and_then(|queue| queue["policy"].as_str())
         && governor != wanted.name
     {
         let subject = format!("queue {}", wanted.queue);

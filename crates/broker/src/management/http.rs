@@ -6,6 +6,7 @@ use reqwest::{Certificate, Client, Method, StatusCode, redirect};
 use serde_json::Value;
 use std::time::Duration;
 use url::Url;
+use valet_protocol::{Lane, LaneRecordError};
 
 /// Limit for one request; listing thousands of queues takes a second or two.
 const REQUEST: Duration = Duration::from_secs(20);
@@ -66,10 +67,25 @@ pub enum ManagementError {
         answer: String,
     },
     /// A message of ours reached no queue.
-    #[error("the queue {queue} does not take the declared numbers")]
+    #[error("the queue {queue} does not take what was to be told")]
     Unrouted {
         /// The queue.
         queue: &'static str,
+    },
+    /// Its queues would be called like something of Valet's.
+    #[error("no lane can be called {lane}")]
+    Reserved {
+        /// The lane.
+        lane: Lane,
+    },
+    /// The record of a lane breaks a rule.
+    #[error("what lane {lane} is allowed cannot be told")]
+    Record {
+        /// The lane.
+        lane: Lane,
+        /// The rule.
+        #[source]
+        cause: LaneRecordError,
     },
     /// Queues or exchanges exist with other fixed properties; nothing was changed.
     #[error("the topology cannot be declared over what is there: {}", differences.join("; "))]
@@ -95,6 +111,8 @@ impl ManagementError {
             Self::Unrouted { .. } => {
                 "its leader is not up: declare again, and read the broker's log if that does not help"
             }
+            Self::Reserved { .. } => "choose another name",
+            Self::Record { .. } => "mend what is named",
             Self::Conflict { .. } => {
                 "nothing was changed; do what is said of each, then declare again: RabbitMQ cannot change it in place"
             }

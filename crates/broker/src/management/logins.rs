@@ -1,4 +1,4 @@
-//! The three logins: made with random passwords, kept when they exist, with the least rights.
+//! The logins: made with random passwords, kept when they exist, with the least rights.
 
 use super::{Difference, Management, ManagementError, http::segment};
 use crate::{Password, topology::Role};
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// The three logins' names.
+/// The logins' names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginNames {
     /// May declare topology in the vhost.
@@ -17,6 +17,8 @@ pub struct LoginNames {
     pub producer: String,
     /// May consume jobs and publish reports.
     pub worker: String,
+    /// May take from the lanes, hand to the workers, report and file.
+    pub dispatcher: String,
 }
 
 impl Default for LoginNames {
@@ -33,6 +35,7 @@ impl LoginNames {
             provisioner: name(Role::Provisioner),
             producer: name(Role::Producer),
             worker: name(Role::Worker),
+            dispatcher: name(Role::Dispatcher),
         }
     }
 
@@ -42,6 +45,7 @@ impl LoginNames {
             Role::Provisioner => &self.provisioner,
             Role::Producer => &self.producer,
             Role::Worker => &self.worker,
+            Role::Dispatcher => &self.dispatcher,
         }
     }
 }
@@ -68,7 +72,7 @@ pub struct Login {
 }
 
 impl Management {
-    /// Makes the three logins if they are not there, and sets their rights in the vhost.
+    /// Makes the logins if they are not there, and sets their rights in the vhost.
     ///
     /// Needs the tag `administrator`.
     pub async fn provision(

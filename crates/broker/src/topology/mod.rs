@@ -5,6 +5,8 @@
 //!                    ex jobs.dlx0 ──┴ expired, delivery_limit ─▶ q jobs.ended ◀────────────────────────────┘
 //! ex dead (direct) ─dead─▶ q dead, ─expired─▶ q expired        ex events (topic) ─#─▶ q events.log (stream)
 //! ex control (topic) ─cancel.*─▶ q control.log (stream)        q topology.log (stream): the declared numbers
+//! ex in.L (fanout) ─▶ q in.L ─dispatcher─▶ ex jobs             q lanes.log (stream): what each lane is allowed
+//!                        └ expired, delivery_limit ─▶ q in.ended    ex events ─L.#─▶ q events.L (of partners)
 //! ```
 //!
 //! **Walls are arguments, numbers are policies.** What would lose a message or let it take another
@@ -15,11 +17,14 @@
 //!
 //! Must know no client library: the management API declares it, AMQP only looks.
 
+mod lanes;
 pub mod names;
 mod options;
 mod rights;
 mod scopes;
 
+pub use lanes::LaneNumbers;
+pub(crate) use lanes::is_of_a_lane;
 pub(crate) use options::limit_of;
 pub use options::{ORDERS_BYTES_MAX, TopologyOptions};
 pub use rights::{Right, Role, TopicRight};
@@ -28,6 +33,7 @@ pub use scopes::{LaneScope, Scopes};
 use crate::{BrokerVersion, Counting, Numbers};
 use names::*;
 use serde_json::{Map, Value, json};
+use valet_protocol::{Lane, LaneRecord};
 
 /// A JSON object: arguments or a policy's definition.
 pub type Table = Map<String, Value>;
@@ -36,8 +42,8 @@ pub type Table = Map<String, Value>;
 #[derive(Clone, Debug)]
 pub struct Exchange {
     /// Its name.
-    pub name: &'static str,
-    /// `direct`, `topic` or `headers`.
+    pub name: String,
+    /// `direct`, `topic`, `headers` or `fanout`.
     pub kind: &'static str,
     /// No client may publish to it; only dead-lettering does.
     pub internal: bool,
@@ -47,7 +53,7 @@ pub struct Exchange {
 #[derive(Clone, Debug)]
 pub struct Queue {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// Its fixed properties.
     pub arguments: Table,
 }
@@ -56,11 +62,11 @@ pub struct Queue {
 #[derive(Clone, Debug)]
 pub struct Binding {
     /// The exchange.
-    pub source: &'static str,
+    pub source: String,
     /// The queue.
-    pub queue: &'static str,
+    pub queue: String,
     /// The routing key.
-    pub key: &'static str,
+    pub key: String,
     /// Header matches.
     pub arguments: Table,
 }
@@ -71,7 +77,7 @@ pub struct Policy {
     /// `valet.<queue>`.
     pub name: String,
     /// The queue it is for.
-    pub queue: &'static str,
+    pub queue: String,
     /// The numbers.
     pub definition: Table,
     /// The consumer timeout, which RabbitMQ takes as a policy from 3.12 on (3.10 refuses it).
@@ -95,6 +101,8 @@ pub struct Topology {
     pub policies: Vec<Policy>,
     /// Bindings of an earlier Valet that must go: messages would still take the old way.
     pub retired: Vec<Binding>,
+    /// The lanes among all that, whose records are told when their exchanges are made.
+    pub lanes: Vec<LaneRecord>,
     /// What was chosen.
     pub options: TopologyOptions,
 }
@@ -102,14 +110,18 @@ pub struct Topology {
 impl Topology {
     /// Valet's topology with these numbers.
     pub fn standard(options: &TopologyOptions) -> Self {
-        Self {
+        let mut topology = Self {
             exchanges: exchanges(),
             queues: queues(),
             bindings: bindings(),
             policies: options.policies(),
             retired: retired(),
+            lanes: Vec::new(),
             options: options.clone(),
-        }
+        };
+        let own = LaneRecord::own(Lane::default(), options.publishers.clone());
+        topology.add_lane(&own, &options.lane_numbers());
+        topology
     }
 
     /// The numbers, as they hold on a broker of this version.
@@ -154,10 +166,10 @@ impl Policy {
 }
 
 fn exchanges() -> Vec<Exchange> {
-    let exchange = |name, kind| Exchange { name, kind, internal: false };
+    let exchange = |name: &str, kind| Exchange { name: name.into(), kind, internal: false };
     vec![
         exchange(JOBS, "direct"),
-        Exchange { name: JOBS_DLX, kind: "headers", internal: true },
+        Exchange { name: JOBS_DLX.into(), kind: "headers", internal: true },
         exchange(DEAD, "direct"),
         exchange(EVENTS, "topic"),
         exchange(CONTROL, "topic"),
@@ -174,16 +186,18 @@ fn queues() -> Vec<Queue> {
         hop(JOBS_R2, "", JOBS_ENDED),
         // What kills the undertakers, too, ends in plain sight.
         hop(JOBS_ENDED, "", DEAD),
+        hop(IN_ENDED, "", DEAD),
         end(DEAD),
         end(EXPIRED),
         log(EVENTS_LOG),
         log(CONTROL_LOG),
         log(TOPOLOGY_LOG),
+        log(LANES_LOG),
     ]
 }
 
 /// A queue whose messages move on when they are rejected, expire or come back too often.
-fn hop(name: &'static str, exchange: &str, key: &str) -> Queue {
+fn hop(name: &str, exchange: &str, key: &str) -> Queue {
     let arguments = table(json!({
         "x-queue-type": "quorum",
         "x-dead-letter-exchange": exchange,
@@ -192,11 +206,11 @@ fn hop(name: &'static str, exchange: &str, key: &str) -> Queue {
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
     }));
-    Queue { name, arguments }
+    Queue { name: name.into(), arguments }
 }
 
 /// A queue where messages stay until a person or the reminter takes them.
-fn end(name: &'static str) -> Queue {
+fn end(name: &str) -> Queue {
     let arguments = table(json!({
         "x-queue-type": "quorum",
         "x-overflow": "reject-publish",
@@ -204,16 +218,15 @@ fn end(name: &'static str) -> Queue {
         // by default, and -1 (no limit) is unknown to 3.10; a thousand million looks will do.
         "x-delivery-limit": 1_000_000_000,
     }));
-    Queue { name, arguments }
+    Queue { name: name.into(), arguments }
 }
 
 /// A stream: kept whole for every reader, trimmed by age and length alone.
-fn log(name: &'static str) -> Queue {
-    Queue { name, arguments: table(json!({ "x-queue-type": "stream" })) }
+fn log(name: &str) -> Queue {
+    Queue { name: name.into(), arguments: table(json!({ "x-queue-type": "stream" })) }
 }
 
 fn bindings() -> Vec<Binding> {
-    let plain = |source, queue, key| Binding { source, queue, key, arguments: Table::new() };
     vec![
         plain(JOBS, JOBS_R0, JOBS_KEY),
         sorted(RETRY_1, "rejected"),
@@ -226,6 +239,10 @@ fn bindings() -> Vec<Binding> {
     ]
 }
 
+fn plain(source: &str, queue: &str, key: &str) -> Binding {
+    Binding { source: source.into(), queue: queue.into(), key: key.into(), arguments: Table::new() }
+}
+
 /// Before there was `jobs.ended`, nobody told what the broker had ended.
 fn retired() -> Vec<Binding> {
     vec![sorted(EXPIRED, "expired"), sorted(DEAD, "delivery_limit")]
@@ -233,9 +250,9 @@ fn retired() -> Vec<Binding> {
 
 /// all-with-x: only then do headers exchanges look at x-* headers. Only x-first-death-* exist on 3.10,
 /// which is why reasons are sorted behind the first queue alone.
-fn sorted(queue: &'static str, reason: &str) -> Binding {
+fn sorted(queue: &str, reason: &str) -> Binding {
     let arguments = table(json!({ "x-match": "all-with-x", "x-first-death-reason": reason }));
-    Binding { source: JOBS_DLX, queue, key: "", arguments }
+    Binding { source: JOBS_DLX.into(), queue: queue.into(), key: String::new(), arguments }
 }
 
 pub(crate) fn table(value: Value) -> Table {
@@ -268,16 +285,19 @@ mod tests {
             let limit = |policy: &Policy| policy.definition_for(version).remove("delivery-limit");
             topology.policies.iter().filter_map(limit).collect::<Vec<_>>()
         };
-        assert_eq!(limits(BrokerVersion::new(4, 2, 9)), [7, 7, 7, 20], "r0, r1, r2 and ended");
+        let lanes = [100, 100, 100];
+        let with_lanes = |of_jobs: [u64; 5]| of_jobs.into_iter().chain(lanes).collect::<Vec<_>>();
+        let told = "r0, r1, r2, both ended, and the lanes";
+        assert_eq!(limits(BrokerVersion::new(4, 2, 9)), with_lanes([7, 7, 7, 20, 20]), "{told}");
         // No more than 10 are counted when a job comes to the last of them.
-        assert_eq!(limits(BrokerVersion::new(4, 3, 0)), [7, 8, 9, 30]);
+        assert_eq!(limits(BrokerVersion::new(4, 3, 0)), with_lanes([7, 8, 9, 30, 121]), "{told}");
     }
 
     #[test]
     fn each_queue_has_one_policy_that_matches_it_alone() {
         let topology = Topology::standard(&TopologyOptions::default());
-        let governed: Vec<_> = topology.policies.iter().map(|policy| policy.queue).collect();
-        let queues: Vec<_> = topology.queues.iter().map(|queue| queue.name).collect();
+        let governed: Vec<_> = topology.policies.iter().map(|policy| &policy.queue).collect();
+        let queues: Vec<_> = topology.queues.iter().map(|queue| &queue.name).collect();
         assert_eq!(governed, queues);
         assert_eq!(topology.policies[0].pattern(), "^jobs\\.r0$");
     }

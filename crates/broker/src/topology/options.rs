@@ -1,6 +1,11 @@
 //! The numbers an operator may choose, and the policies that carry them.
 
-use super::{Policy, Table, names::*, table};
+use super::{
+    LaneNumbers, Policy, Table,
+    lanes::{LANE_DELIVERY_LIMIT, LANES_BYTES_MAX},
+    names::*,
+    table,
+};
 use crate::Stage;
 use serde_json::json;
 use std::time::Duration;
@@ -33,6 +38,8 @@ pub struct TopologyOptions {
     /// Longest time a worker may hold a job. Set from RabbitMQ 3.12 on; before, the node's own
     /// `consumer_timeout` (30 min by default) holds.
     pub consumer_timeout: Duration,
+    /// Logins whose messages the lane `default` takes: the producers'.
+    pub publishers: Vec<String>,
 }
 
 /// The stream's files: retention removes whole ones only, so they must be small next to the limit.
@@ -66,6 +73,7 @@ impl Default for TopologyOptions {
             events_bytes_max: 4 << 30,
             consumer_timeout: Duration::from_secs(5 * 3600),
             node_consumer_timeout: Duration::from_secs(1800),
+            publishers: vec!["valet-producer".to_owned()],
         }
     }
 }
@@ -80,6 +88,7 @@ impl TopologyOptions {
             self.wait(RETRY_2, self.retry_2),
             self.jobs(JOBS_R2),
             self.ended(),
+            self.lane_ended(),
             policy(DEAD, self.bounds()),
             policy(EXPIRED, self.bounds()),
             policy(EVENTS_LOG, log(Some(self.events_age_max), self.events_bytes_max, EVENTS_SEGMENT_BYTES)),
@@ -88,6 +97,7 @@ impl TopologyOptions {
                 log(Some(self.job_ttl + ORDERS_MARGIN), ORDERS_BYTES_MAX, ORDERS_SEGMENT_BYTES),
             ),
             policy(TOPOLOGY_LOG, log(None, NUMBERS_BYTES_MAX, ORDERS_SEGMENT_BYTES)),
+            policy(LANES_LOG, log(None, LANES_BYTES_MAX, ORDERS_SEGMENT_BYTES)),
         ]
     }
 
@@ -125,6 +135,25 @@ impl TopologyOptions {
         Policy { limit_over_all, ..policy(JOBS_ENDED, numbers) }
     }
 
+    /// As [`Self::ended`], of what a lane's queue gave up.
+    fn lane_ended(&self) -> Policy {
+        let mut numbers = self.bounds();
+        numbers.insert("delivery-limit".into(), ENDED_DELIVERY_LIMIT.into());
+        let brought = LANE_DELIVERY_LIMIT.saturating_add(1);
+        let limit_over_all = table(json!({ "delivery-limit": ENDED_DELIVERY_LIMIT.saturating_add(brought) }));
+        Policy { limit_over_all, ..policy(IN_ENDED, numbers) }
+    }
+
+    /// The numbers of the lane `default`.
+    pub(super) fn lane_numbers(&self) -> LaneNumbers {
+        LaneNumbers {
+            length_max: self.queue_length_max,
+            bytes_max: self.queue_bytes_max,
+            job_ttl: self.job_ttl,
+            ..LaneNumbers::default()
+        }
+    }
+
     /// One life for all in a waiting queue: messages expire at the head only, so they must expire in
     /// the order they came.
     fn wait(&self, queue: &'static str, life: Duration) -> Policy {
@@ -156,12 +185,12 @@ fn log(age_max: Option<Duration>, bytes_max: u64, segment_bytes: u64) -> Table {
     numbers
 }
 
-fn policy(queue: &'static str, definition: Table) -> Policy {
+pub(super) fn policy(queue: &str, definition: Table) -> Policy {
     let name = format!("valet.{queue}");
     let (consumer_timeout, delayed_retry, limit_over_all) = Default::default();
-    Policy { name, queue, definition, consumer_timeout, delayed_retry, limit_over_all }
+    Policy { name, queue: queue.into(), definition, consumer_timeout, delayed_retry, limit_over_all }
 }
 
-fn milliseconds(time: Duration) -> u64 {
+pub(super) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! Who may do what: the three logins with the least rights.
+//! Who may do what: the logins with the least rights.
 
 use super::names::*;
 
@@ -13,6 +13,8 @@ pub enum Role {
     /// Consumes jobs and orders; publishes reports and dead letters. Declares nothing, and can put
     /// nothing into any queue that a worker reads.
     Worker,
+    /// Takes messages from the lanes, hands what passes to the workers, and reports and files what does not.
+    Dispatcher,
 }
 
 /// Patterns on names of exchanges and queues.
@@ -42,14 +44,15 @@ const NOTHING: &str = "^$";
 
 impl Role {
     /// All, in the order in which they are shown.
-    pub const ALL: [Self; 3] = [Self::Provisioner, Self::Producer, Self::Worker];
+    pub const ALL: [Self; 4] = [Self::Provisioner, Self::Producer, Self::Worker, Self::Dispatcher];
 
-    /// `provisioner`, `producer` or `worker`.
+    /// `provisioner`, `producer`, `worker` or `dispatcher`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Provisioner => "provisioner",
             Self::Producer => "producer",
             Self::Worker => "worker",
+            Self::Dispatcher => "dispatcher",
         }
     }
 
@@ -57,7 +60,7 @@ impl Role {
     pub fn tag(self) -> &'static str {
         match self {
             Self::Provisioner => "policymaker",
-            Self::Producer | Self::Worker => "",
+            Self::Producer | Self::Worker | Self::Dispatcher => "",
         }
     }
 
@@ -69,7 +72,8 @@ impl Role {
             Self::Provisioner => right(".*", ".*".into(), ".*".into()),
             Self::Producer => right(
                 NOTHING,
-                any(&[JOBS, CONTROL, EVENTS, DEAD]),
+                // The lane of Valet's own producers, in all its priorities.
+                any(&[JOBS, CONTROL, EVENTS, DEAD, "in.default", "in.default.high", "in.default.low"]),
                 any(&[EVENTS_LOG, DEAD, EXPIRED, CONTROL_LOG, TOPOLOGY_LOG]),
             ),
             // `dead` is a way out of the system and not into it: nothing executes from there, and a
@@ -78,6 +82,12 @@ impl Role {
                 NOTHING,
                 any(&[EVENTS, DEAD]),
                 r"^(jobs\.r[0-2]|jobs\.ended|control\.log|topology\.log)$".into(),
+            ),
+            // `in.*` holds for lanes that are yet to come. Only the lock may be declared.
+            Self::Dispatcher => right(
+                &any(&[DISPATCH_LEAD]),
+                any(&[JOBS, EVENTS, DEAD]),
+                r"^(in\..*|lanes\.log|events\.log|topology\.log|dispatch\.lead)$".into(),
             ),
         }
     }
@@ -88,6 +98,9 @@ impl Role {
         match self {
             Self::Provisioner => Vec::new(),
             Self::Worker => vec![writes(EVENTS, reports(&WORKER_WORDS))],
+            Self::Dispatcher => {
+                vec![writes(EVENTS, format!("{}|{}", reports(&DISPATCHER_WORDS), marks()))]
+            }
             Self::Producer => vec![
                 writes(EVENTS, format!("{}|{}", reports(&PRODUCER_WORDS), marks())),
                 writes(CONTROL, r"^cancel\.[0-9a-f-]{36}$".into()),

@@ -1,7 +1,8 @@
-//! A declared vhost with the three logins, for tests. Never part of the library.
+//! A declared vhost with the logins, for tests. Never part of the library.
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses a part of it")]
 
 pub mod late;
+pub mod partner;
 
 use std::{fmt::Display, time::Duration};
 use tokio::sync::watch;
@@ -42,8 +43,9 @@ impl<'a> Site<'a> {
     /// A vhost with topology and logins of its own.
     pub async fn on(broker: &'a Broker, options: TopologyOptions) -> Self {
         let vhost = broker.vhost();
-        let topology = Topology::standard(&options);
         let names = LoginNames::with_prefix(&vhost);
+        let topology =
+            Topology::standard(&TopologyOptions { publishers: vec![names.producer.clone()], ..options });
         let management = management(broker, &vhost);
         management.declare(&topology).await.expect("the topology is declared");
         let logins = management.provision(&names, Existing::Keep).await.expect("logins are made");
@@ -82,6 +84,11 @@ impl<'a> Site<'a> {
 
     pub async fn worker(&self) -> Session {
         Session::connect(self.config(Role::Worker), Purpose::Worker).await.expect("the worker connects")
+    }
+
+    pub async fn dispatcher(&self) -> Session {
+        let config = self.config(Role::Dispatcher);
+        Session::connect(config, Purpose::Dispatcher).await.expect("the dispatcher connects")
     }
 
     pub async fn feed(&self) -> (Session, Feed) {

@@ -1,4 +1,4 @@
-//! The three logins as files: each a ready-to-use piece of valet.toml, readable by its owner alone.
+//! The logins as files: each a ready-to-use piece of valet.toml, readable by its owner alone.
 //! Must never print a password, nor overwrite a file whose login was kept.
 
 use std::ffi::{OsStr, OsString};
@@ -97,12 +97,12 @@ fn settings(login: &Login, password: &str, names: &LoginNames, config: &Config) 
         text.push_str(&format!("ca_file = {}\n", quoted(&ca.display().to_string())));
     }
     if login.role == Role::Worker {
-        text.push_str(&format!("[worker]\npublishers = [{}]\n", quoted(&names.producer)));
+        text.push_str(&format!("[worker]\npublishers = [{}, {}]\n", quoted(&names.producer), quoted(&names.dispatcher)));
     }
     text
 }
 
-/// A login that somebody put into broker.url is not the business of the three.
+/// A login that somebody put into broker.url is not the business of these.
 fn without_login(url: &str) -> String {
     let Ok(mut url) = url::Url::parse(url) else { return String::new() };
     // Fails only for URLs that cannot have a login, and those have none.

@@ -29,7 +29,7 @@ pub(crate) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Create what is missing, and three logins with the least rights
+    /// Create what is missing, and logins with the least rights
     ///
     /// Safe to repeat: what is right stays as it is. New logins are written as ready-to-use settings into a
     /// folder, one file each, readable by you alone.
@@ -69,7 +69,7 @@ struct Numbers {
     /// What consumer_timeout is in rabbitmq.conf: the limit that holds before RabbitMQ 3.12 (default 30m)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     node_consumer_timeout: Option<Duration>,
-    /// What the three logins' names begin with; another one for each Valet on the same broker
+    /// What the logins' names begin with; another one for each Valet on the same broker
     #[arg(long, value_name = "NAME", default_value = "valet")]
     login_prefix: String,
 }
@@ -87,6 +87,7 @@ impl Numbers {
             queue_length_max: self.queue_length_max.unwrap_or(standard.queue_length_max),
             consumer_timeout: self.consumer_timeout.unwrap_or(standard.consumer_timeout),
             node_consumer_timeout: self.node_consumer_timeout.unwrap_or(standard.node_consumer_timeout),
+            publishers: vec![self.names().producer],
             ..standard
         })
     }
