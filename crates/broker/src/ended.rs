@@ -9,7 +9,7 @@ use crate::{
     lease::Lease,
     link::Link,
     returns::{Returns, rejections},
-    subscription::{Subscription, Taken},
+    subscription::{Subscription, Taken, WhenGone},
     topology::{limit_of, names::JOBS_ENDED},
 };
 use lapin::{
@@ -57,8 +57,13 @@ pub struct EndedFeed {
 
 impl EndedFeed {
     pub(crate) fn start(link: Link, publisher: Publisher, numbers: NumbersWatch, worker: String) -> Self {
-        let subscription =
-            Subscription { link: link.clone(), queue: JOBS_ENDED, window: WINDOW, numbers: numbers.clone() };
+        let subscription = Subscription {
+            link: link.clone(),
+            queue: JOBS_ENDED.into(),
+            window: WINDOW,
+            numbers: numbers.clone(),
+            when_gone: WhenGone::Wait,
+        };
         Self { taken: subscription.start(), link, publisher, worker, numbers }
     }
 

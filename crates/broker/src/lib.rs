@@ -4,6 +4,7 @@
 //! BrokerConfig ── Session::connect ─┬─ Publisher  (connection "publish": outbox, window, confirms)
 //!                                   ├─ Feed       (connection "consume": one per slot)
 //!                                   ├─ EndedFeed  (jobs that the broker itself ended)
+//!                                   ├─ Lead, LaneLog, LaneFeed (the dispatcher's)
 //!                                   ├─ Orders     (the operator's orders to all workers)
 //!                                   ├─ EventLog   (replay and follow the reports)
 //!                                   └─ DeadLetters, LetterFeed
@@ -19,11 +20,15 @@ mod config;
 mod connect;
 pub mod dead;
 mod delivery;
+mod depth;
 mod ended;
 mod error;
 pub mod events;
 mod feed;
 mod hold;
+mod lane_feed;
+mod lanes;
+mod lead;
 mod lease;
 mod link;
 mod log;
@@ -45,10 +50,14 @@ mod version;
 pub use config::{BrokerConfig, ConfigError, Password, TlsConfig};
 pub use dead::{DeadError, DeadLetter, DeadLetters, DeadQueue, LetterFeed};
 pub use delivery::{Delivery, Stage};
+pub use depth::{Depth, DepthError};
 pub use ended::{EndedFeed, EndedJob, Ending};
 pub use error::ConnectError;
 pub use events::{EventLog, LogItem};
 pub use feed::{Feed, FeedOptions};
+pub use lane_feed::{LaneDelivery, LaneFeed, LaneLoss, LaneQueue};
+pub use lanes::{LaneItem, LaneLog};
+pub use lead::Lead;
 pub use lease::{Lease, LeaseLoss};
 pub use link::LinkState;
 pub use log::{LogError, LogError as EventsError, Start};

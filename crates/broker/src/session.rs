@@ -4,9 +4,9 @@
 //! on a shared one acks and heartbeats would stop as well.
 
 use crate::{
-    BrokerConfig, BrokerVersion, ConnectError, EndedFeed, Feed, FeedOptions, LetterFeed, LinkState, Numbers,
-    NumbersWatch, Orders, PublishError, Publisher, PublisherOptions, dead::DeadQueue, link::Link,
-    log::Marker, numbers, orders, start_check,
+    BrokerConfig, BrokerVersion, ConnectError, Depth, DepthError, EndedFeed, Feed, FeedOptions, LaneFeed,
+    LaneLog, LaneQueue, Lead, LetterFeed, LinkState, Numbers, NumbersWatch, Orders, PublishError, Publisher,
+    PublisherOptions, dead::DeadQueue, depth, link::Link, log::Marker, numbers, orders, start_check,
 };
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -118,6 +118,31 @@ impl Session {
     /// Tells an order to all workers; confirmed when this returns.
     pub async fn publish_order(&self, order: &CancelOrder) -> Result<(), PublishError> {
         self.publisher.publish(orders::outgoing(order)).await.await
+    }
+
+    /// Waits for the lead among dispatchers, for as long as it takes. None once the session is closed.
+    pub async fn lead(&self) -> Option<Lead> {
+        Lead::wait(self.consume.clone()).await
+    }
+
+    /// All records of lanes that are kept, then each as it comes.
+    pub fn lanes(&self) -> LaneLog {
+        LaneLog::start(self.consume.clone())
+    }
+
+    /// The messages of a lane's queue, `window` in hand at most. Ends when the queue is gone.
+    pub fn lane_feed(&self, queue: &LaneQueue, window: u16) -> LaneFeed {
+        LaneFeed::of_lane(self.consume.clone(), queue, window, self.numbers_watch())
+    }
+
+    /// What the broker took off any lane's queue.
+    pub fn lane_ended(&self, window: u16) -> LaneFeed {
+        LaneFeed::of_ended(self.consume.clone(), window, self.numbers_watch())
+    }
+
+    /// How much waits in a queue.
+    pub async fn depth(&self, queue: &str) -> Result<Depth, DepthError> {
+        depth::look(&self.consume, queue).await
     }
 
     /// The letters of a queue as they come.

@@ -8,6 +8,7 @@ use crate::{
     backoff::Backoff,
     lease::{Clock, LeaseLoss, loss},
     link::{Link, Opened, RPC},
+    start_check::is_not_found,
 };
 use futures::StreamExt;
 use lapin::{
@@ -34,10 +35,20 @@ pub(crate) struct Taken {
 /// What to consume.
 pub(crate) struct Subscription {
     pub(crate) link: Link,
-    pub(crate) queue: &'static str,
+    pub(crate) queue: String,
     /// Messages in hand at once, at most.
     pub(crate) window: u16,
     pub(crate) numbers: NumbersWatch,
+    pub(crate) when_gone: WhenGone,
+}
+
+/// What to do about a queue that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhenGone {
+    /// Wait for it: it belongs to the topology.
+    Wait,
+    /// End: such queues come and go.
+    End,
 }
 
 impl Subscription {
@@ -64,7 +75,7 @@ impl Subscription {
                 let _ = timeout(RPC, opened.channel.close(200, "subscription ends".into())).await;
             }
             let Some(cause) = outcome else { return };
-            tracing::debug!(queue = self.queue, cause, "a consumer broke off, starting anew");
+            tracing::debug!(queue = %self.queue, cause, "a consumer broke off, starting anew");
             tokio::select! {
                 () = sleep(backoff.next_wait()) => {}
                 () = found.closed() => return,
@@ -81,9 +92,10 @@ impl Subscription {
     ) -> Option<String> {
         let mut consumer = match timeout(RPC, self.consume(opened)).await {
             Ok(Ok(consumer)) => consumer,
+            Ok(Err(error)) if self.when_gone == WhenGone::End && is_not_found(&error) => return None,
             Ok(Err(error)) => {
                 let advice = "run `valet topology check`: a queue or a right of this login is missing";
-                tracing::warn!(queue = self.queue, %error, advice, "the broker refuses a consumer");
+                tracing::warn!(queue = %self.queue, %error, advice, "the broker refuses a consumer");
                 return Some(error.to_string());
             }
             Err(_) => {
@@ -118,6 +130,6 @@ impl Subscription {
         let channel = &opened.channel;
         channel.basic_qos(self.window, BasicQosOptions::default()).await?;
         let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
-        channel.basic_consume(self.queue.into(), "".into(), options, arguments).await
+        channel.basic_consume(self.queue.as_str().into(), "".into(), options, arguments).await
     }
 }

@@ -4,7 +4,7 @@ use super::{DeadLetter, DeadQueue};
 use crate::{
     NumbersWatch,
     link::Link,
-    subscription::{Subscription, Taken},
+    subscription::{Subscription, Taken, WhenGone},
 };
 use tokio::sync::mpsc;
 
@@ -18,7 +18,8 @@ pub struct LetterFeed {
 
 impl LetterFeed {
     pub(crate) fn start(link: Link, queue: DeadQueue, numbers: NumbersWatch) -> Self {
-        let subscription = Subscription { link, queue: queue.name(), window: 1, numbers };
+        let subscription =
+            Subscription { link, queue: queue.name().into(), window: 1, numbers, when_gone: WhenGone::Wait };
         Self { taken: subscription.start(), queue }
     }
 
