@@ -78,6 +78,22 @@ fn expect_cancelled(stage: &Stage<'_>, job: &str, worker: &Process) {
     }
 }
 
+/// Whoever cancels a job of another lane's id cancels that lane's job alone, whether or not anybody has heard of it.
+#[test]
+fn the_order_for_another_lanes_job_of_the_same_id_cancels_nothing_here() {
+    let stage = Stage::new();
+    let input = stage.put("input", "some bytes");
+    let job = stage.submit(&input, &stage.target("output"), &COPY);
+    let told = stage.json(0, &["cancel", &format!("acme/{job}"), "--why", "not ours"]);
+    assert_eq!(
+        (&told[0]["lane"], &told[0]["ordered"]),
+        (&Value::from("acme"), &Value::Bool(true)),
+        "{told:?}"
+    );
+    let _worker = stage.worker();
+    assert_eq!(stage.wait(0, &job)["state"], "succeeded");
+}
+
 #[test]
 fn a_queued_job_is_never_begun() {
     let stage = Stage::new();

@@ -221,6 +221,22 @@ fn dead_grants_of_one_job_are_not_revived_under_the_name_of_another() {
     expect_put_away(&stage, "for other blobs");
 }
 
+/// Nor by the letter of a job of another lane, which has the same id and all else.
+#[test]
+fn dead_grants_are_not_revived_by_the_job_of_another_lane_that_has_the_same_id() {
+    let stage = Stage::new();
+    stage.put("input", "some bytes");
+    let job = short(&stage, "output", 1, 5);
+    stage.tell_submitted(&job.body);
+    let id = job.id.clone();
+    forge_expired(&stage, &job.with("/lane", json!("acme")));
+    expect_put_away(&stage, "no producer has reported");
+    let stands = |lane: &str| stage.json(0, &["status", &id, "--lane", lane])[0]["state"].clone();
+    assert_eq!((stands("default"), stands("acme")), (json!("queued"), json!("expired")));
+    let asked = stage.valet().args(["status", &id]).run(COMMAND_TIMEOUT).expect_code(2);
+    assert!(asked.stderr.contains("--lane"), "{}", asked.stderr);
+}
+
 /// A letter's word on how often counts no further than what was submitted.
 #[test]
 fn a_forged_letter_is_minted_anew_no_more_often_than_its_job_may_be() {

@@ -69,6 +69,30 @@ fn a_letter_whose_grants_expired_is_replayed_with_new_ones() {
     assert!(stage.dead().is_empty(), "{:?}", stage.dead());
 }
 
+/// Two lanes' letters with one id: each is its own, and nobody drops or replays a stranger's along with his own.
+#[test]
+fn a_letter_of_another_lane_with_the_same_id_is_another_letter() {
+    let stage = Stage::new();
+    stage.put("input", "some bytes");
+    let ours = Message::new(&stage, &Sas::read(&stage.input, "input"), &Sas::create(&stage.output, "output"));
+    forge(&stage, "dead", &ours);
+    let id = ours.id.clone();
+    forge(&stage, "dead", &ours.with("/lane", json!("acme")));
+    wait_for("both letters", COMMAND_TIMEOUT, || {
+        let letters = stage.dead();
+        if letters.len() == 2 { Ok(()) } else { Err(format!("{letters:?}")) }
+    });
+    assert_eq!(stage.json(0, &["dead", "show", &id]).len(), 2);
+    let unsaid = stage.valet().args(["dead", "drop", &id]).run(COMMAND_TIMEOUT).expect_code(2);
+    assert!(unsaid.stderr.contains("--lane"), "{}", unsaid.stderr);
+    let dropped = stage.json(0, &["dead", "drop", &id, "--lane", "acme"]);
+    assert_eq!((dropped.len(), &dropped[0]["lane"]), (1, &json!("acme")), "{dropped:?}");
+    let left = stage.dead();
+    assert_eq!((left.len(), &left[0]["lane"]), (1, &json!("default")), "{left:?}");
+    let told = stage.json(0, &["dead", "replay", &id]);
+    assert_eq!((&told[0]["lane"], &told[0]["replayed"]), (&json!("default"), &json!(true)), "{told:?}");
+}
+
 /// Puts a letter into this queue with the worker's login, as a thief of it could.
 pub(crate) fn forge(stage: &Stage<'_>, queue: &str, message: &Message) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

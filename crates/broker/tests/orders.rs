@@ -6,10 +6,11 @@ mod support;
 use jiff::Timestamp;
 use support::{Site, in_time};
 use valet_broker::{OrderItem, Orders, Outgoing, PublishError};
-use valet_protocol::{CancelOrder, JobId};
+use valet_protocol::{CancelOrder, JobId, Lane};
 
 fn order(number: u32) -> CancelOrder {
     CancelOrder {
+        lane: Lane::default(),
         job: JobId::from_uuid(uuid::Uuid::now_v7()).expect("a version 7 id"),
         time: Timestamp::UNIX_EPOCH,
         detail: format!("order {number}").as_str().into(),

@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use valet_protocol::JobId;
+use valet_protocol::{JobId, JobKey};
 
 use crate::follow::JobState;
 
@@ -24,7 +24,7 @@ pub(crate) struct Progress {
 struct Shown {
     all: MultiProgress,
     batch: ProgressBar,
-    jobs: HashMap<JobId, ProgressBar>,
+    jobs: HashMap<JobKey, ProgressBar>,
 }
 
 impl Progress {
@@ -60,15 +60,15 @@ impl Progress {
     /// A job went on.
     pub(crate) fn moved(&mut self, state: &JobState) {
         let Some(shown) = &mut self.shown else { return };
-        if !shown.jobs.contains_key(&state.id) {
+        if !shown.jobs.contains_key(&state.key()) {
             if shown.jobs.len() == BARS_MAX {
                 return;
             }
             let bar = shown.all.insert_before(&shown.batch, ProgressBar::new(100));
             bar.set_style(style("  {msg:42!} [{wide_bar}] {percent:>3}%"));
-            shown.jobs.insert(state.id, bar);
+            shown.jobs.insert(state.key(), bar);
         }
-        let Some(bar) = shown.jobs.get(&state.id) else { return };
+        let Some(bar) = shown.jobs.get(&state.key()) else { return };
         let speed = state.speed.map(|speed| format!(" {speed:.1}x")).unwrap_or_default();
         let doing = state.doing.as_deref().unwrap_or(state.state.word());
         let preset = state.preset.as_deref().map(|preset| format!("{preset} ")).unwrap_or_default();
@@ -79,7 +79,7 @@ impl Progress {
     /// A job came to its end.
     pub(crate) fn ended(&mut self, state: &JobState) {
         let Some(shown) = &mut self.shown else { return };
-        if let Some(bar) = shown.jobs.remove(&state.id) {
+        if let Some(bar) = shown.jobs.remove(&state.key()) {
             bar.finish_and_clear();
         }
     }

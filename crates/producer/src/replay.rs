@@ -21,7 +21,7 @@ pub enum ReplayError {
     #[error("it is not a job message")]
     NotAJob(#[source] DecodeError),
     /// The message is of another job than the letter says.
-    #[error("its message is of another job than its id says")]
+    #[error("its message is of another job than its id and its lane say")]
     OtherJob,
     /// A grant was not signed with our key.
     #[error("its {role} grant was not minted here")]
@@ -153,7 +153,7 @@ struct Proven {
 impl Proven {
     fn of(signer: &Signer, letter: &DeadLetter) -> Result<Self, ReplayError> {
         let message = JobMessage::decode(letter.body()).map_err(ReplayError::NotAJob)?;
-        if letter.message_id.as_deref() != Some(message.id.to_string().as_str()) {
+        if letter.job() != Some(message.key()) {
             return Err(ReplayError::OtherJob);
         }
         let (read, create) = message.grants.urls().ok_or(ReplayError::Sealed)?;
@@ -170,6 +170,7 @@ impl Proven {
         let (message, chosen) = (&self.message, &self.chosen);
         JobPlan {
             id: message.id,
+            lane: message.lane.clone(),
             input: self.input.clone(),
             etag: message.input.etag.clone(),
             output: self.output.clone(),

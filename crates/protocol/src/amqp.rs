@@ -21,6 +21,8 @@ pub const DETAIL: &str = "valet-detail";
 pub const ATTEMPT: &str = "valet-attempt";
 /// On a dead letter: the worker that settled it.
 pub const WORKER: &str = "valet-worker";
+/// On a dead letter of a dispatcher: the lane on whose queue the message came, whatever the message says.
+pub const LANE: &str = "valet-lane";
 /// On a dead letter: the broker-checked `user_id` of the original publisher.
 pub const USER_ID: &str = "valet-user-id";
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::ORDER_BYTES_MAX;
 use crate::wire::TimeText;
-use crate::{DecodeError, Detail, JobId, de, tree};
+use crate::{DecodeError, Detail, JobId, JobKey, Lane, de, tree};
 
 /// Version of the orders' format.
 const VERSION: u64 = 1;
@@ -15,7 +15,9 @@ const VERSION: u64 = 1;
 /// runs; one whose grants are minted anew keeps its time of submission, and stays cancelled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CancelOrder {
-    /// The job.
+    /// The job's lane: another lane may have a job of the same id, which goes on.
+    pub lane: Lane,
+    /// The job's id.
     pub job: JobId,
     /// When it was ordered, as the producer's clock has it.
     pub time: Timestamp,
@@ -43,6 +45,9 @@ pub enum OrderError {
 struct Wire {
     version: u64,
     order: String,
+    /// Absent in orders of older producers, whose jobs were all of the lane `default`.
+    #[serde(default)]
+    lane: Option<String>,
     job: String,
     time: TimeText,
     #[serde(default)]
@@ -56,6 +61,7 @@ impl CancelOrder {
         let wire = Wire {
             version: VERSION,
             order: "cancel".to_owned(),
+            lane: Some(self.lane.to_string()),
             job: self.job.to_string(),
             time: self.time.into(),
             detail: self.detail.clone(),
@@ -79,7 +85,15 @@ impl CancelOrder {
         }
         let time = wire.time.read("time").map_err(|_| wrong("time", "must be an RFC 3339 time"))?;
         let job = wire.job.parse().map_err(|_| wrong("job", "must be a job id"))?;
-        Ok(Self { job, time, detail: wire.detail })
+        let lane = wire.lane.map_or(Ok(Lane::default()), |lane| lane.parse());
+        let lane = lane.map_err(|_| wrong("lane", "must be a lane"))?;
+        Ok(Self { lane, job, time, detail: wire.detail })
+    }
+
+    /// The job that is meant.
+    #[must_use]
+    pub fn key(&self) -> JobKey {
+        JobKey::new(self.lane.clone(), self.job)
     }
 
     /// The routing key on the exchange `control`: `cancel.<job id>`.
@@ -101,6 +115,7 @@ mod tests {
 
     fn order() -> CancelOrder {
         CancelOrder {
+            lane: "acme".parse().unwrap(),
             job: "018f4e2a-7c1b-7d3e-9a4b-1c2d3e4f5a6b".parse().unwrap(),
             time: "2026-03-01T12:00:00.5Z".parse().unwrap(),
             detail: "wrong folder".into(),
@@ -120,12 +135,19 @@ mod tests {
             ("cancel", "start", "order"),
             (":1,", ":2,", "version"),
             ("018f", "zzzz", "job"),
+            ("acme", "ac.e", "lane"),
             ("2026", "20x6", "time"),
         ] {
             let error = CancelOrder::decode(text.replacen(from, to, 1).as_bytes()).unwrap_err();
             assert!(matches!(error, OrderError::Field { field: found, .. } if found == field), "{error:?}");
         }
         assert!(matches!(CancelOrder::decode(b"{"), Err(OrderError::Shape(_))));
+    }
+
+    #[test]
+    fn an_order_without_a_lane_is_for_the_usual_lane_alone() {
+        let text = String::from_utf8(order().encode()).unwrap().replace(r#""lane":"acme","#, "");
+        assert_eq!(CancelOrder::decode(text.as_bytes()).unwrap().lane, Lane::default(), "{text}");
     }
 
     #[test]

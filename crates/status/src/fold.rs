@@ -3,7 +3,8 @@
 //! Several may speak of one job at once: two workers after a lost lease, the worker that finds what the broker
 //! took off a queue, the producer. So the order of the log is not enough. A hand-over counts over an earlier one
 //! (attempt, then redelivery), an end over what led to it, and a report that was taken in before says nothing new.
-//! Must never call a job done that no report calls done, nor take a success back.
+//! Must never call a job done that no report calls done, nor take a success back, nor take a report of another lane's
+//! job in.
 
 use jiff::Timestamp;
 use valet_protocol::{Reason, Report, ReportData, Submitted, Success};
@@ -19,10 +20,9 @@ const ENDS_MAX: usize = 16;
 impl JobRecord {
     /// Takes one report in; tells whether it said anything new.
     pub fn apply(&mut self, report: &Report) -> bool {
-        if self.knows(report) {
+        if report.key() != self.key() || self.knows(report) {
             return false;
         }
-        self.lane = Some(report.lane.to_string());
         match &report.data {
             ReportData::Submitted(submitted) => self.submit(submitted),
             ReportData::Reminted(reminted) => {

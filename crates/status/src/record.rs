@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use valet_protocol::{JobId, Priority, Reason, Stored, Timings};
+use valet_protocol::{JobId, JobKey, Lane, Priority, Reason, Stored, Timings};
 
 use crate::attempt::AttemptRecord;
 use crate::serial;
@@ -18,9 +18,12 @@ pub const SILENT_SECONDS: i64 = 30;
 /// One job. Fields that nobody has told are absent, in JSON too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobRecord {
-    /// The job.
+    /// The job's id, unique in its lane.
     #[serde(with = "serial")]
     pub id: JobId,
+    /// Its lane.
+    #[serde(default, with = "serial")]
+    pub lane: Lane,
     /// Where it stands.
     pub state: State,
     /// The attempt of the last report.
@@ -32,9 +35,6 @@ pub struct JobRecord {
     /// The time of the last report, by its sender's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Timestamp>,
-    /// The lane.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lane: Option<String>,
     /// `name@version` of the preset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
@@ -178,14 +178,14 @@ pub struct StoredOutput {
 
 impl JobRecord {
     /// A job of which nothing was heard.
-    pub fn unseen(id: JobId) -> Self {
+    pub fn unseen(job: JobKey) -> Self {
         Self {
-            id,
+            id: job.id,
+            lane: job.lane,
             state: State::Unseen,
             attempt: None,
             worker: None,
             time: None,
-            lane: None,
             preset: None,
             input_blob: None,
             output_blob: None,
@@ -216,6 +216,11 @@ impl JobRecord {
             attempts: Vec::new(),
             ends: Vec::new(),
         }
+    }
+
+    /// The job that it is of.
+    pub fn key(&self) -> JobKey {
+        JobKey::new(self.lane.clone(), self.id)
     }
 
     /// Notes how long a running job has been silent at `now`, if that is longer than [`SILENT_SECONDS`].

@@ -1,12 +1,18 @@
-//! Job ids as JSON texts in both directions; the wire format only ever writes them.
+//! Job ids and lanes as JSON texts in both directions; the wire format only ever writes them.
+
+use std::fmt::Display;
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
-use valet_protocol::JobId;
 
-pub(crate) fn serialize<S: Serializer>(id: &JobId, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(id)
+pub(crate) fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<JobId, D::Error> {
+pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: FromStr<Err: Display>,
+    D: Deserializer<'de>,
+{
     String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }

@@ -6,7 +6,7 @@ use valet_status::{JobRecord, Outcome, State};
 use crate::common::*;
 
 fn after(reports: &[Report]) -> JobRecord {
-    let mut job = JobRecord::unseen(id(1));
+    let mut job = JobRecord::unseen(key(1));
     for report in reports {
         job.apply(report);
     }

@@ -67,7 +67,7 @@ fn mixed(mut reporters: Vec<Vec<Report>>, turns: &[usize]) -> Vec<Report> {
 }
 
 fn after(log: &[Report]) -> JobRecord {
-    let mut job = JobRecord::unseen(id(1));
+    let mut job = JobRecord::unseen(key(1));
     log.iter().for_each(|report| {
         job.apply(report);
     });

@@ -6,7 +6,7 @@ use valet_status::{JobRecord, Sight, State, StoredFacts};
 use crate::common::*;
 
 fn done(stored: Stored, attempt: u32) -> JobRecord {
-    let mut job = JobRecord::unseen(id(1));
+    let mut job = JobRecord::unseen(key(1));
     job.apply(&submitted(0));
     job.apply(&report(2, "w1", (attempt, 0), succeeded(stored)));
     job
@@ -85,7 +85,7 @@ fn what_another_copy_of_the_job_stored_is_taken_as_it_is() {
 
 #[test]
 fn a_failure_for_a_blob_of_this_very_job_is_its_success() {
-    let mut job = JobRecord::unseen(id(1));
+    let mut job = JobRecord::unseen(key(1));
     job.apply(&submitted(0));
     job.apply(&report(1, "w1", (1, 0), accepted()));
     job.apply(&report(2, "w1", (1, 0), failed(Reason::OutputExists)));
@@ -110,7 +110,7 @@ fn what_cannot_be_looked_at_stays_a_success_that_nobody_verified() {
 
 #[test]
 fn what_was_stored_by_a_worker_that_died_is_a_success_though_its_grants_died_too() {
-    let mut job = JobRecord::unseen(id(1));
+    let mut job = JobRecord::unseen(key(1));
     job.apply(&submitted(0));
     job.apply(&report(1, "w1", (1, 0), accepted()));
     let mut unbegun = job.clone();
@@ -129,7 +129,7 @@ fn what_was_stored_by_a_worker_that_died_is_a_success_though_its_grants_died_too
 
 #[test]
 fn a_success_that_comes_after_a_look_is_looked_at_too() {
-    let mut job = JobRecord::unseen(id(1));
+    let mut job = JobRecord::unseen(key(1));
     job.apply(&submitted(0));
     job.apply(&report(1, "w1", (1, 0), accepted()));
     job.apply(&report(2, "w1", (1, 0), started()));
@@ -147,7 +147,7 @@ fn a_success_that_comes_after_a_look_is_looked_at_too() {
 fn what_is_compared_is_what_was_submitted_whatever_the_worker_names() {
     // Its own earlier output, perhaps, which is there and says that it is this job's.
     let told = || succeeded_as(Stored::Created, "acct/out/other.mp4");
-    let mut job = JobRecord::unseen(id(1));
+    let mut job = JobRecord::unseen(key(1));
     job.apply(&submitted(0));
     job.apply(&report(2, "w1", (1, 0), told()));
     assert_eq!(job.to_verify().map(|it| it.blob).as_deref(), Some("acct/out/clip.mp4"));
@@ -160,7 +160,7 @@ fn what_is_compared_is_what_was_submitted_whatever_the_worker_names() {
     );
 
     // The worker was faster than the news of the submission.
-    let mut late = JobRecord::unseen(id(1));
+    let mut late = JobRecord::unseen(key(1));
     late.apply(&report(2, "w1", (1, 0), told()));
     late.judge(&Sight::Blob(own()), at(9));
     assert_eq!(late.state, State::Succeeded, "nobody has said what it was to store");
@@ -175,7 +175,7 @@ fn a_name_that_a_worker_escapes_is_the_submitted_one() {
     let mut submission = submitted(0);
     let ReportData::Submitted(data) = &mut submission.data else { unreachable!("it is a submission") };
     data.output = "acct/out/clip\u{202e}.mp4".into();
-    let mut job = JobRecord::unseen(id(1));
+    let mut job = JobRecord::unseen(key(1));
     job.apply(&submission);
     job.apply(&report(2, "w1", (1, 0), succeeded_as(Stored::Created, "acct/out/clip\\u{202e}.mp4")));
     assert_eq!(job.to_verify().map(|it| it.blob).as_deref(), Some("acct/out/clip\u{202e}.mp4"));

@@ -4,5 +4,6 @@ mod common;
 mod fold;
 mod interleaved;
 mod judged;
+mod lanes;
 mod store;
 mod turns;

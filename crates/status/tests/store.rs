@@ -12,7 +12,7 @@ use crate::common::*;
 const LOG: &str = "amqp://broker/vhost";
 
 /// Runs a test on both databases.
-fn on_both<F: Future<Output = ()>>(test: impl Fn(StoreUrl) -> F) {
+pub(crate) fn on_both<F: Future<Output = ()>>(test: impl Fn(StoreUrl) -> F) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     runtime.block_on(test(StoreUrl::file(folder.path().join("new/status.db"))));
@@ -29,11 +29,11 @@ fn reports(number: u32, ends: bool) -> Vec<Report> {
 }
 
 /// Reports with their offsets, from `first` on.
-fn batch(first: u64, reports: Vec<Report>) -> Vec<(u64, Message)> {
+pub(crate) fn batch(first: u64, reports: Vec<Report>) -> Vec<(u64, Message)> {
     (first..).zip(reports.into_iter().map(|report| Message::Report(Box::new(report)))).collect()
 }
 
-async fn open(url: &StoreUrl) -> Store {
+pub(crate) async fn open(url: &StoreUrl) -> Store {
     Store::open(url).await.expect("the store opens")
 }
 
@@ -55,7 +55,7 @@ fn a_batch_is_kept_with_its_place_and_counts_once() {
         store.close().await;
         // Another process.
         let store = open(&url).await;
-        let job = store.job(id(1)).await.expect("read").expect("kept");
+        let job = store.job(&key(1)).await.expect("read").expect("kept");
         assert_eq!((job.state, job.reason, job.attempts.len()), (State::Failed, Some(Reason::NotMedia), 1));
         store.close().await;
     });
@@ -127,7 +127,7 @@ fn jobs_are_found_by_what_they_are_asked_for() {
         let any = Filter::default();
         let newest: Vec<JobId> = states(&store, &any).await.into_iter().map(|(id, _)| id).collect();
         assert_eq!(newest, (1..=9).rev().map(id).collect::<Vec<_>>(), "newest first");
-        let page = store.list(&any, Page { limit: 2, after: Some(id(8)) }, at(0)).await.expect("a page");
+        let page = store.list(&any, Page { limit: 2, after: Some(key(8)) }, at(0)).await.expect("a page");
         assert_eq!(page.iter().map(|job| job.id).collect::<Vec<_>>(), [id(7), id(6)]);
 
         let number = |filter: Filter| {
@@ -190,13 +190,13 @@ fn storages_word_is_asked_for_once_and_kept() {
         let told = vec![submitted(0), report(1, "w1", (1, 0), succeeded(Stored::Created))];
         store.feed(LOG, &batch(0, told)).await.expect("fed");
         assert_eq!(store.to_verify(10, None).await.expect("jobs").len(), 1);
-        let judged = store.judge(id(1), &Sight::Absent, at(9)).await.expect("judged").expect("a job");
+        let judged = store.judge(&key(1), &Sight::Absent, at(9)).await.expect("judged").expect("a job");
         assert_eq!((judged.state, judged.reason), (State::Failed, Some(Reason::OutputMismatch)));
         assert_eq!(store.to_verify(10, None).await.expect("jobs").len(), 0);
-        let kept = store.judge(id(1), &Sight::Unknown, at(10)).await.expect("judged");
+        let kept = store.judge(&key(1), &Sight::Unknown, at(10)).await.expect("judged");
         assert_eq!(kept, Some(judged));
         assert_eq!(states(&store, &Filter::default()).await, [(id(1), State::Failed)]);
-        assert_eq!(store.judge(id(2), &Sight::Absent, at(9)).await.expect("no job"), None);
+        assert_eq!(store.judge(&key(2), &Sight::Absent, at(9)).await.expect("no job"), None);
         store.close().await;
     });
 }

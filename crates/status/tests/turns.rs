@@ -52,7 +52,7 @@ fn storages_word_is_not_written_over_by_a_report_that_comes_at_once() {
         let mut feeder = feeder(&database).await;
         let read = feeder.fetch_one("SELECT body FROM valet_records").await.expect("a record");
         let judge = store.clone();
-        let judged = tokio::spawn(async move { judge.judge(id(1), &Sight::Absent, at(9)).await });
+        let judged = tokio::spawn(async move { judge.judge(&key(1), &Sight::Absent, at(9)).await });
         wait_until_it_waits(&database, &judged);
         // What the feeder has read is what it writes.
         let body: String = read.try_get(0).expect("a text");
@@ -60,7 +60,7 @@ fn storages_word_is_not_written_over_by_a_report_that_comes_at_once() {
         written.expect("written");
         feeder.execute("COMMIT").await.expect("done");
         judged.await.expect("no panic").expect("judged").expect("a job");
-        let job = store.job(id(1)).await.expect("read").expect("kept");
+        let job = store.job(&key(1)).await.expect("read").expect("kept");
         assert_eq!((job.state, job.reason), (State::Failed, Some(Reason::OutputMismatch)));
         store.close().await;
     });
@@ -80,7 +80,7 @@ fn a_job_that_begins_anew_while_old_ones_leave_stays_whole() {
         wait_until_it_waits(&database, &cleared);
         feeder.execute("COMMIT").await.expect("done");
         assert_eq!(cleared.await.expect("no panic").expect("cleared"), 0);
-        assert_eq!(store.job(id(1)).await.expect("read").map(|job| job.tags.len()), Some(1));
+        assert_eq!(store.job(&key(1)).await.expect("read").map(|job| job.tags.len()), Some(1));
         assert_eq!(database.run("SELECT count(*) FROM valet_tags").trim(), "1");
         store.close().await;
     });

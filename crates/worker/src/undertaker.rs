@@ -77,7 +77,7 @@ impl Undertaker {
     async fn end_of(&self, job: &EndedJob, message: &JobMessage) -> End {
         // Even one that expired in its first stage may have been in a worker's hands before: the broker does not say.
         let earlier = EarlierAttempt::Possible;
-        let order = self.worker.cancels.order_for(message.id, message.submitted_at);
+        let order = self.worker.cancels.order_for(&message.key(), message.submitted_at);
         if let Some(order) = order {
             return self.worker.cancel(message, earlier, &order).await;
         }

@@ -15,7 +15,7 @@ use valet_broker::{
     BrokerConfig, Counting, DeadLetters, DeadQueue, Delivery, Disposition, Ending, Feed, FeedOptions,
     OrderItem, Orders, Outgoing, Purpose, Session,
 };
-use valet_protocol::{CancelOrder, Detail, JobId, Reason};
+use valet_protocol::{CancelOrder, Detail, JobId, Lane, Reason};
 use valet_testkit::wait::try_wait_for;
 
 use super::memory::{Depths, Ended, QUEUES, Settle, Taken};
@@ -172,7 +172,7 @@ impl Real {
 
     /// Gives an order and waits until a worker has read it.
     pub(super) fn order(&self, job: JobId, time: Timestamp) -> Result<(), String> {
-        let order = CancelOrder { job, time, detail: Detail::default() };
+        let order = CancelOrder { lane: Lane::default(), job, time, detail: Detail::default() };
         self.runtime.block_on(self.producer.publish_order(&order)).map_err(|cause| cause.to_string())?;
         let mut hands = self.hands.borrow_mut();
         loop {

@@ -13,7 +13,7 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 use std::fmt;
-use valet_protocol::{Reason, amqp};
+use valet_protocol::{JobKey, JobMessage, Reason, amqp};
 use zeroize::Zeroizing;
 
 /// One dead letter. Dropping it leaves it in its queue.
@@ -71,6 +71,15 @@ impl DeadLetter {
     /// The job message's bytes. They hold grants: never print them.
     pub fn body(&self) -> &[u8] {
         &self.body
+    }
+
+    /// The job that it speaks of, if it has an id: in the lane on whose queue a dispatcher had it, else in the one that
+    /// its message names, else in the usual one. Worth as much as the word of whoever wrote the letter.
+    pub fn job(&self) -> Option<JobKey> {
+        let id = self.message_id.as_deref()?.parse().ok()?;
+        let told = self.header(amqp::LANE).and_then(|lane| lane.parse().ok());
+        let named = || JobMessage::decode(&self.body).ok().map(|message| message.lane);
+        Some(JobKey::new(told.or_else(named).unwrap_or_default(), id))
     }
 
     /// A header's text.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use valet_protocol::{CancelOrder, JobId};
+use valet_protocol::{CancelOrder, JobKey};
 
 use crate::topology::ORDERS_BYTES_MAX;
 
@@ -31,7 +31,7 @@ const FORGOTTEN_SHARE: usize = 16;
 /// Orders by job; of two for the same job the later one, which says more.
 #[derive(Debug)]
 pub struct OrderSet {
-    by_job: HashMap<JobId, (Timestamp, Arc<str>)>,
+    by_job: HashMap<JobKey, (Timestamp, Arc<str>)>,
     /// The last order's words: who cancels many jobs says the same of each.
     words: Arc<str>,
     /// With as many orders the old ones among them are forgotten.
@@ -56,7 +56,7 @@ impl OrderSet {
     /// Takes an order in, and may forget what is of no use as of `now`. Says whether any was forgotten for lack of
     /// room.
     pub fn add(&mut self, order: CancelOrder, now: Timestamp) -> bool {
-        let CancelOrder { job, time, detail } = order;
+        let (job, time, detail) = (order.key(), order.time, order.detail);
         if self.by_job.get(&job).is_some_and(|(known, _)| *known >= time) {
             return false;
         }
@@ -71,9 +71,10 @@ impl OrderSet {
 
     /// The newest order that is for a job which was submitted at `submitted_at`.
     #[must_use]
-    pub fn order_for(&self, job: JobId, submitted_at: Timestamp) -> Option<CancelOrder> {
-        let (time, words) = self.by_job.get(&job)?;
-        let order = CancelOrder { job, time: *time, detail: (&**words).into() };
+    pub fn order_for(&self, job: &JobKey, submitted_at: Timestamp) -> Option<CancelOrder> {
+        let (time, words) = self.by_job.get(job)?;
+        let (lane, job) = (job.lane.clone(), job.id);
+        let order = CancelOrder { lane, job, time: *time, detail: (&**words).into() };
         order.is_for(submitted_at).then_some(order)
     }
 
@@ -108,10 +109,12 @@ impl OrderSet {
 
 #[cfg(test)]
 mod tests {
+    use valet_protocol::Lane;
+
     use super::*;
 
-    fn job(number: u32) -> JobId {
-        format!("01920000-0000-7000-8000-{number:012}").parse().unwrap()
+    fn job(number: u32) -> JobKey {
+        JobKey::new(Lane::default(), format!("01920000-0000-7000-8000-{number:012}").parse().unwrap())
     }
 
     fn at(second: i64) -> Timestamp {
@@ -119,7 +122,8 @@ mod tests {
     }
 
     fn order(number: u32, second: i64) -> CancelOrder {
-        CancelOrder { job: job(number), time: at(second), detail: "".into() }
+        let JobKey { lane, id } = job(number);
+        CancelOrder { lane, job: id, time: at(second), detail: "".into() }
     }
 
     #[test]
@@ -135,9 +139,25 @@ mod tests {
         for second in [20, 10, 30, 30] {
             orders.add(order(1, second), at(100));
         }
-        assert!(orders.order_for(job(1), at(29)).is_some());
-        assert!(orders.order_for(job(1), at(30)).is_none());
+        assert!(orders.order_for(&job(1), at(29)).is_some());
+        assert!(orders.order_for(&job(1), at(30)).is_none());
         assert_eq!(orders.by_job.len(), 1);
+    }
+
+    #[test]
+    fn an_order_for_one_lane_says_nothing_of_the_same_id_in_another() {
+        let mut orders = OrderSet::default();
+        let acme: Lane = "acme".parse().unwrap();
+        orders.add(CancelOrder { lane: acme.clone(), ..order(1, 20) }, at(20));
+        assert_eq!(orders.order_for(&job(1), at(0)), None);
+        let of_acme = orders.order_for(&JobKey { lane: acme.clone(), ..job(1) }, at(0)).unwrap();
+        assert_eq!(of_acme.lane, acme);
+        orders.add(order(1, 10), at(20));
+        assert!(
+            orders.order_for(&job(1), at(9)).is_some(),
+            "an older order of another lane counts by itself"
+        );
+        assert!(orders.order_for(&job(1), at(10)).is_none());
     }
 
     #[test]
@@ -145,10 +165,10 @@ mod tests {
         let mut orders = OrderSet::new(2, SignedDuration::from_secs(50));
         assert!(!orders.add(order(1, 10), at(10)) && !orders.add(order(2, 20), at(20)));
         assert!(orders.add(order(3, 30), at(30)), "no room for the first");
-        assert!(orders.order_for(job(1), at(0)).is_none() && orders.order_for(job(2), at(0)).is_some());
+        assert!(orders.order_for(&job(1), at(0)).is_none() && orders.order_for(&job(2), at(0)).is_some());
         assert!(!orders.add(order(4, 71), at(71)), "the second is too old by now");
-        assert!(orders.order_for(job(2), at(0)).is_none());
-        assert!(orders.order_for(job(3), at(0)).is_some() && orders.order_for(job(4), at(0)).is_some());
+        assert!(orders.order_for(&job(2), at(0)).is_none());
+        assert!(orders.order_for(&job(3), at(0)).is_some() && orders.order_for(&job(4), at(0)).is_some());
     }
 
     #[test]
@@ -157,7 +177,7 @@ mod tests {
         assert!((1..=64).all(|number| !orders.add(order(number, 20), at(20))));
         assert!(orders.add(order(65, 30), at(30)));
         assert_eq!(orders.by_job.len(), 65 - 64 / FORGOTTEN_SHARE);
-        assert!(orders.order_for(job(65), at(0)).is_some(), "the newest stays");
+        assert!(orders.order_for(&job(65), at(0)).is_some(), "the newest stays");
     }
 
     #[test]
@@ -165,7 +185,7 @@ mod tests {
         let mut orders = OrderSet::new(1_000_000, SignedDuration::from_secs(50));
         assert!((0..20_000).all(|number| !orders.add(order(number, number.into()), at(number.into()))));
         assert!(orders.by_job.len() <= SWEEP_COUNT_MIN + 1, "{} are kept", orders.by_job.len());
-        assert!(orders.order_for(job(19_999), at(0)).is_some());
+        assert!(orders.order_for(&job(19_999), at(0)).is_some());
     }
 
     #[test]
@@ -176,7 +196,7 @@ mod tests {
             orders.add(CancelOrder { detail: long.as_str().into(), ..order(number, 10) }, at(10));
         }
         assert!(Arc::ptr_eq(&orders.by_job[&job(1)].1, &orders.by_job[&job(2)].1));
-        let told = orders.order_for(job(1), at(0)).unwrap();
+        let told = orders.order_for(&job(1), at(0)).unwrap();
         assert_eq!(told.detail.as_str(), "ä".repeat(DETAIL_CHARS_MAX));
     }
 }

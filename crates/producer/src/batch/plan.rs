@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use valet_protocol::{ETag, JobId, Limits, Priority};
+use valet_protocol::{ETag, JobId, JobKey, Lane, Limits, Priority};
 
 use crate::address::BlobAddress;
 
@@ -25,6 +25,9 @@ pub struct JobPlan {
     /// Its id, which is the message's too.
     #[serde(with = "id_text")]
     pub id: JobId,
+    /// Its lane.
+    #[serde(default, with = "lane_text")]
+    pub lane: Lane,
     /// What is read.
     pub input: BlobAddress,
     /// The content that must be met there.
@@ -62,6 +65,13 @@ pub struct JobPlan {
     pub submitted_at: Option<Timestamp>,
 }
 
+impl JobPlan {
+    /// The job that it is of.
+    pub fn key(&self) -> JobKey {
+        JobKey::new(self.lane.clone(), self.id)
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
@@ -80,6 +90,19 @@ mod id_text {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<JobId, D::Error> {
+        std::borrow::Cow::<'de, str>::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
+mod lane_text {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use valet_protocol::Lane;
+
+    pub(super) fn serialize<S: Serializer>(lane: &Lane, to: S) -> Result<S::Ok, S::Error> {
+        lane.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Lane, D::Error> {
         std::borrow::Cow::<'de, str>::deserialize(from)?.parse().map_err(D::Error::custom)
     }
 }

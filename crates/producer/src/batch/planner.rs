@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
-use valet_protocol::{BadText, ETag, JobId, Limits, Priority};
+use valet_protocol::{BadText, ETag, JobId, Lane, Limits, Priority};
 
 use super::bounds::{self, LimitError};
 use super::outputs::Outputs;
@@ -170,6 +170,7 @@ impl Planner {
         self.claim(&input, &output, place)?;
         Ok(JobPlan {
             id,
+            lane: Lane::default(),
             input,
             etag,
             output,

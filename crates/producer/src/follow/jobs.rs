@@ -3,48 +3,49 @@
 
 use std::collections::HashMap;
 
-use valet_protocol::{JobId, Report};
+use valet_protocol::{JobKey, Report};
 
 use super::{Change, JobState, Phase};
 
 /// The watched jobs.
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
-    states: HashMap<JobId, JobState>,
+    states: HashMap<JobKey, JobState>,
     open: usize,
     caught_up: bool,
 }
 
 impl Jobs {
     /// Jobs of which nothing is known before the log is read.
-    pub(super) fn unseen(ids: impl IntoIterator<Item = JobId>) -> Self {
-        let states: HashMap<_, _> = ids.into_iter().map(|id| (id, JobState::unseen(id))).collect();
+    pub(super) fn unseen(jobs: impl IntoIterator<Item = JobKey>) -> Self {
+        let states: HashMap<_, _> =
+            jobs.into_iter().map(|job| (job.clone(), JobState::unseen(job))).collect();
         Self { open: states.len(), states, caught_up: false }
     }
 
     /// Jobs as a store has them that was brought up to date.
     pub(super) fn known(states: Vec<JobState>) -> Self {
-        let states = states.into_iter().map(|state| (state.id, state)).collect();
+        let states = states.into_iter().map(|state| (state.key(), state)).collect();
         let mut jobs = Self { states, ..Self::default() };
         jobs.catch_up();
         jobs
     }
 
     /// Adds a job, or asks for a known one's end anew unless it has succeeded.
-    pub(super) fn add(&mut self, id: JobId) {
-        let state = self.states.entry(id).or_insert_with(|| {
+    pub(super) fn add(&mut self, job: JobKey) {
+        let state = self.states.entry(job.clone()).or_insert_with(|| {
             self.open += 1;
-            JobState::unseen(id)
+            JobState::unseen(job.clone())
         });
         if self.caught_up && state.state.is_final() && state.state != Phase::Succeeded {
-            *state = JobState::unseen(id);
+            *state = JobState::unseen(job);
             self.open += 1;
         }
     }
 
     /// Takes a report in; what it changed for who waits.
     pub(super) fn take(&mut self, report: &Report) -> Option<Change> {
-        let state = self.states.get_mut(&report.job)?;
+        let state = self.states.get_mut(&report.key())?;
         let before = state.state;
         if !state.apply(report) || !self.caught_up {
             return None;
@@ -79,13 +80,13 @@ impl Jobs {
     }
 
     /// One job's state.
-    pub(super) fn get(&self, id: &JobId) -> Option<&JobState> {
-        self.states.get(id)
+    pub(super) fn get(&self, job: &JobKey) -> Option<&JobState> {
+        self.states.get(job)
     }
 
     /// One job's state, for storage's word on its output.
-    pub(super) fn get_mut(&mut self, id: &JobId) -> Option<&mut JobState> {
-        self.states.get_mut(id)
+    pub(super) fn get_mut(&mut self, job: &JobKey) -> Option<&mut JobState> {
+        self.states.get_mut(job)
     }
 
     /// All states.
@@ -101,14 +102,15 @@ mod tests {
 
     use super::*;
 
-    fn id(number: u32) -> JobId {
-        format!("01920000-0000-7000-8000-{number:012x}").parse().expect("a UUIDv7")
+    fn key(number: u32) -> JobKey {
+        let id = format!("01920000-0000-7000-8000-{number:012x}").parse();
+        JobKey::new(Lane::default(), id.expect("a UUIDv7"))
     }
 
     fn report(job: u32, seconds: i64, attempt: u32, data: ReportData) -> Report {
         let begin = "2026-01-01T00:00:00Z".parse::<Timestamp>().expect("a time");
-        let (time, lane) = (begin + SignedDuration::from_secs(seconds), Lane::default());
-        Report { job: id(job), lane, attempt, redelivery: 0, worker: "w".into(), time, data }
+        let (time, JobKey { id, lane }) = (begin + SignedDuration::from_secs(seconds), key(job));
+        Report { job: id, lane, attempt, redelivery: 0, worker: "w".into(), time, data }
     }
 
     fn accepted(job: u32, seconds: i64) -> Report {
@@ -126,7 +128,7 @@ mod tests {
 
     /// Two jobs, followed from their beginnings.
     fn two() -> Jobs {
-        Jobs::known(vec![JobState::unseen(id(1)), JobState::unseen(id(2))])
+        Jobs::known(vec![JobState::unseen(key(1)), JobState::unseen(key(2))])
     }
 
     #[test]
@@ -158,15 +160,26 @@ mod tests {
     }
 
     #[test]
+    fn a_report_of_another_lane_ends_no_watched_job() {
+        let mut jobs = two();
+        let lane: Lane = "acme".parse().expect("a lane");
+        let of_acme = |report: Report| Report { lane: lane.clone(), ..report };
+        for report in [accepted(1, 1), failed(1, 2), cancelled(1, 3)] {
+            assert!(jobs.take(&of_acme(report)).is_none());
+        }
+        assert_eq!((jobs.open(), jobs.get(&key(1)).map(|job| job.state)), (2, Some(Phase::Unseen)));
+    }
+
+    #[test]
     fn only_what_comes_after_the_past_is_told() {
-        let mut jobs = Jobs::unseen([id(1), id(2)]);
+        let mut jobs = Jobs::unseen([key(1), key(2)]);
         assert!(jobs.take(&accepted(1, 1)).is_none());
         assert!(jobs.take(&failed(1, 2)).is_none());
         jobs.catch_up();
         assert_eq!(jobs.open(), 1);
-        jobs.add(id(1));
+        jobs.add(key(1));
         assert_eq!(jobs.open(), 2, "submitted again");
-        jobs.add(id(1));
+        jobs.add(key(1));
         assert_eq!(jobs.open(), 2);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use valet_broker::Session;
-use valet_protocol::JobId;
+use valet_protocol::JobKey;
 use valet_status::{StatusError, Store};
 
 use super::feed::Feed;
@@ -96,16 +96,16 @@ impl Ledger {
         synced
     }
 
-    /// The records of these jobs; of those that nobody has heard of, empty ones. In the order of `ids`.
+    /// The records of these jobs; of those that nobody has heard of, empty ones. In the order of `jobs`.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn states(&self, ids: &[JobId]) -> Outcome<Vec<JobState>> {
-        let mut known: BTreeMap<_, _> = self.store.jobs(ids).await.map_err(|error| store_failure(&error))?;
+    pub async fn states(&self, jobs: &[JobKey]) -> Outcome<Vec<JobState>> {
+        let mut known: BTreeMap<_, _> = self.store.jobs(jobs).await.map_err(|error| store_failure(&error))?;
         let now = Timestamp::now();
         known.values_mut().for_each(|job| job.mark_silence(now));
-        let state = |id: &JobId| known.get(id).cloned().unwrap_or_else(|| JobState::unseen(*id));
-        Ok(ids.iter().map(state).collect())
+        let state = |job: &JobKey| known.get(job).cloned().unwrap_or_else(|| JobState::unseen(job.clone()));
+        Ok(jobs.iter().map(state).collect())
     }
 
     /// Deletes jobs that are older than the setting says, if nobody did so for a while.

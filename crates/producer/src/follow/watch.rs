@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use valet_broker::{EventLog, LogItem};
-use valet_protocol::JobId;
+use valet_protocol::JobKey;
 use valet_status::Sight;
 
 use super::feed::Feed;
@@ -40,18 +40,18 @@ pub enum Change {
 }
 
 impl Watch {
-    /// Watches `ids` in a log that is about to be read.
-    pub fn new(log: EventLog, ids: impl IntoIterator<Item = JobId>) -> Self {
-        Self { source: Source::Log(log), jobs: Jobs::unseen(ids) }
+    /// Watches jobs in a log that is about to be read.
+    pub fn new(log: EventLog, jobs: impl IntoIterator<Item = JobKey>) -> Self {
+        Self { source: Source::Log(log), jobs: Jobs::unseen(jobs) }
     }
 
-    /// Watches `ids` from where the store has them; brings the store up to date first.
+    /// Watches jobs from where the store has them; brings the store up to date first.
     ///
     /// # Errors
     /// When the log cannot be read, or the store cannot be used.
-    pub async fn resume(mut feed: Feed, ids: &[JobId]) -> Outcome<Self> {
+    pub async fn resume(mut feed: Feed, jobs: &[JobKey]) -> Outcome<Self> {
         feed.catch_up().await?;
-        let jobs = Jobs::known(feed.ledger().states(ids).await?);
+        let jobs = Jobs::known(feed.ledger().states(jobs).await?);
         Ok(Self { source: Source::Feed(Box::new(feed)), jobs })
     }
 
@@ -62,12 +62,12 @@ impl Watch {
     pub async fn judge(&mut self, state: &mut JobState, sight: &Sight) -> Outcome {
         let now = Timestamp::now();
         state.judge(sight, now);
-        if let Some(job) = self.jobs.get_mut(&state.id) {
+        if let Some(job) = self.jobs.get_mut(&state.key()) {
             job.judge(sight, now);
         }
         if let Source::Feed(feed) = &mut self.source {
             feed.flush().await?;
-            let judged = feed.ledger().store().judge(state.id, sight, now).await;
+            let judged = feed.ledger().store().judge(&state.key(), sight, now).await;
             judged.map_err(|error| store_failure(&error))?;
         }
         Ok(())
@@ -85,8 +85,8 @@ impl Watch {
     }
 
     /// Adds a job, or asks for a watched one's end anew unless it has succeeded: it was submitted again.
-    pub fn add(&mut self, id: JobId) {
-        self.jobs.add(id);
+    pub fn add(&mut self, job: JobKey) {
+        self.jobs.add(job);
     }
 
     /// How many watched jobs have not come to their end.
@@ -110,8 +110,8 @@ impl Watch {
     }
 
     /// One job's state.
-    pub fn state(&self, id: &JobId) -> Option<&JobState> {
-        self.jobs.get(id)
+    pub fn state(&self, job: &JobKey) -> Option<&JobState> {
+        self.jobs.get(job)
     }
 
     /// The next change of a watched job; waits for ever. Cancel-safe.

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use valet_broker::DeadLetter;
 use valet_mint::Signer;
-use valet_protocol::{BlobText, CancelOrder, ETag, Expired, JobId, JobMessage, Reason, ReportData};
+use valet_protocol::{BlobText, CancelOrder, ETag, Expired, JobMessage, Reason, ReportData};
 use valet_status::{JobRecord, State};
 
 use crate::address::BlobAddress;
@@ -151,11 +151,6 @@ fn put_away(error: &ReplayError) -> Verdict {
         source = cause.source();
     }
     Verdict::PutAway { reason: error.reason(), detail }
-}
-
-/// The job that a letter is of, as its id says.
-pub(super) fn job_of(letter: &DeadLetter) -> Option<JobId> {
-    letter.message_id.as_deref().and_then(|id| id.parse().ok())
 }
 
 /// The report of a letter's end.

@@ -12,7 +12,7 @@ mod judge;
 
 use jiff::Timestamp;
 use valet_broker::DeadLetter;
-use valet_protocol::{Cancelled, JobId, JobMessage, Reason, Report, ReportData};
+use valet_protocol::{Cancelled, JobKey, Reason, Report, ReportData};
 
 use crate::submit::{SubmitError, Submitter};
 
@@ -29,7 +29,7 @@ pub struct Reminter {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reminted {
     /// The job, if the letter names one.
-    pub job: Option<JobId>,
+    pub job: Option<JobKey>,
     /// What was done.
     pub done: Done,
 }
@@ -95,7 +95,7 @@ impl Reminter {
     pub async fn take(&self, letter: DeadLetter, history: &History) -> Result<Reminted, RemintError> {
         let signer = self.submitter.minter().signer();
         let verdict = judge::judge(signer, &letter, history, self.remints_max);
-        let job = judge::job_of(&letter);
+        let job = letter.job();
         let done = match verdict {
             Verdict::LetGo { why } => Done::LetGo { why },
             Verdict::Mint(plan) => match self.submitter.enqueue(&plan).await {
@@ -133,11 +133,10 @@ impl Reminter {
 
     /// Says something about the letter's job, if it names one.
     async fn tell(&self, letter: &DeadLetter, data: ReportData) -> Result<(), RemintError> {
-        let Some(job) = judge::job_of(letter) else { return Ok(()) };
-        let message = JobMessage::decode(letter.body()).ok();
+        let Some(JobKey { id: job, lane }) = letter.job() else { return Ok(()) };
         let report = Report {
             job,
-            lane: message.map(|message| message.lane).unwrap_or_default(),
+            lane,
             attempt: letter.attempt.unwrap_or(1).max(1),
             redelivery: 0,
             worker: self.submitter.minter().name().clone(),

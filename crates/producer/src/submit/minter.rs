@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use valet_broker::{Outgoing, topology::names};
 use valet_grant::GrantUrl;
 use valet_mint::{GrantSpec, MintError, Signer};
-use valet_protocol::{Grants, Input, JobMessage, Lane, Limits, Output, PresetRef, Report, WorkerName, amqp};
+use valet_protocol::{Grants, Input, JobMessage, Limits, Output, PresetRef, Report, WorkerName, amqp};
 
 use super::error::PrepareError;
 use super::report;
@@ -83,7 +83,7 @@ impl JobMinter {
         let refused = |cause| PrepareError::Mint { input: plan.input.to_string(), cause };
         let message = JobMessage {
             id: plan.id,
-            lane: Lane::default(),
+            lane: plan.lane.clone(),
             grants: Grants::Open {
                 input: self.read(&plan.input, now, expiry).map_err(refused)?,
                 output: self.create(&plan.output, now, expiry).map_err(refused)?,

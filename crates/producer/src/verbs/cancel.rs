@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::time::Instant;
 use valet_broker::Session;
-use valet_protocol::{CancelOrder, JobId};
+use valet_protocol::{CancelOrder, JobId, JobKey, Lane};
 use valet_status::{Filter, JobRecord, Page, State};
 
 use super::ids;
@@ -46,6 +46,8 @@ pub(crate) struct Options {
     /// Every job that has not ended and has this label
     #[arg(long, value_name = "NAME=VALUE", group = "which")]
     tag: Vec<String>,
+    #[command(flatten)]
+    in_lane: ids::InLane,
     /// Why, for the reports
     #[arg(long, value_name = "TEXT", default_value = "")]
     why: String,
@@ -60,6 +62,7 @@ pub(crate) struct Options {
 #[derive(Debug, Serialize)]
 struct Told {
     id: JobId,
+    lane: Lane,
     /// Whether workers were told; not for a job that had ended.
     ordered: bool,
     /// Where it stood.
@@ -70,14 +73,14 @@ struct Told {
 
 impl Options {
     pub(crate) async fn run(self, mut context: Context) -> Outcome {
-        let given = if self.ids.is_empty() { Vec::new() } else { ids::read(&self.ids)? };
+        let given = if self.ids.is_empty() { Vec::new() } else { self.in_lane.read(&self.ids)? };
         let filter = self.filter()?;
         let config = context.config(Needs { broker: true, ..Needs::default() })?;
         let session = config.session().await?;
         let ledger = Ledger::open(&config).await?;
         ledger.sync(&session).await?;
         let mut cancel = Cancel { session, why: self.why, open: BTreeSet::new(), missed: 0 };
-        for chunk in given.chunks(PAGE) {
+        for chunk in ids::resolve(&ledger, &given).await?.chunks(PAGE) {
             for record in ledger.states(chunk).await? {
                 cancel.order(&mut context, &record).await?;
             }
@@ -101,7 +104,8 @@ impl Options {
     fn filter(&self) -> Outcome<Filter> {
         let states = self.state.iter().map(|word| open_state(word)).collect::<Outcome<Vec<_>>>()?;
         let states = if states.is_empty() { open_states().collect() } else { states };
-        Ok(Filter { states, tags: pairs("--tag", &self.tag)?, ..Filter::default() })
+        let lane = self.in_lane.lane.as_ref().map(Lane::to_string);
+        Ok(Filter { states, lane, tags: pairs("--tag", &self.tag)?, ..Filter::default() })
     }
 }
 
@@ -123,7 +127,7 @@ struct Cancel {
     session: Session,
     why: String,
     /// Jobs whose end is still to come.
-    open: BTreeSet<JobId>,
+    open: BTreeSet<JobKey>,
     /// Jobs that had ended, and not by being cancelled.
     missed: u64,
 }
@@ -132,13 +136,13 @@ impl Cancel {
     async fn order_matching(&mut self, context: &mut Context, ledger: &Ledger, filter: &Filter) -> Outcome {
         let mut page = Page::first(PAGE);
         loop {
-            let records = ledger.store().list(filter, page, Timestamp::now()).await;
+            let records = ledger.store().list(filter, page.clone(), Timestamp::now()).await;
             let records = records.map_err(|error| store_failure(&error))?;
             for record in &records {
                 self.order(context, record).await?;
             }
             match records.last() {
-                Some(last) => page.after = Some(last.id),
+                Some(last) => page.after = Some(last.key()),
                 None => return Ok(()),
             }
         }
@@ -148,14 +152,14 @@ impl Cancel {
         let ordered = !record.state.is_final();
         if ordered {
             let (job, time) = (record.id, after(record.submitted_at));
-            let order = CancelOrder { job, time, detail: self.why.as_str().into() };
+            let order = CancelOrder { lane: record.lane.clone(), job, time, detail: self.why.as_str().into() };
             let sent = self.session.publish_order(&order).await;
             sent.map_err(|cause| SubmitError::Order { job, cause: Box::new(cause) })?;
-            self.open.insert(job);
+            self.open.insert(record.key());
         }
         self.missed += u64::from(record.state.is_final() && record.state != State::Cancelled);
         let worker = record.worker.clone().filter(|_| record.state == State::Running);
-        let told = Told { id: record.id, ordered, state: record.state, worker };
+        let told = Told { id: record.id, lane: record.lane.clone(), ordered, state: record.state, worker };
         context.out.value(&told, Told::text)
     }
 
@@ -164,13 +168,13 @@ impl Cancel {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         loop {
             ledger.sync(&self.session).await?;
-            let open: Vec<_> = self.open.iter().copied().collect();
+            let open: Vec<_> = self.open.iter().cloned().collect();
             for chunk in open.chunks(PAGE) {
                 for record in ledger.states(chunk).await?.into_iter().filter(|record| record.state.is_final()) {
-                    self.open.remove(&record.id);
+                    self.open.remove(&record.key());
                     self.missed += u64::from(record.state != State::Cancelled);
-                    let value = serde_json::json!({ "id": record.id.to_string(), "state": record.state });
-                    context.out.value(&value, |_| format!("{}  {}", record.id, record.state))?;
+                    let value = serde_json::json!({ "id": record.id, "lane": record.lane, "state": record.state });
+                    context.out.value(&value, |_| format!("{}  {}", record.key(), record.state))?;
                 }
             }
             context.out.flush()?;
@@ -197,10 +201,11 @@ fn after(submitted_at: Option<Timestamp>) -> Timestamp {
 impl Told {
     fn text(&self) -> String {
         let on = self.worker.as_deref().map(|worker| format!(" on {}", safe(worker))).unwrap_or_default();
+        let job = JobKey::new(self.lane.clone(), self.id);
         match (self.ordered, self.state) {
-            (true, State::Unseen) => format!("{}  cancel ordered  nothing was heard of it yet", self.id),
-            (true, state) => format!("{}  cancel ordered  {state}{on}", self.id),
-            (false, state) => format!("{}  not cancelled   it had {state} before", self.id),
+            (true, State::Unseen) => format!("{job}  cancel ordered  nothing was heard of it yet"),
+            (true, state) => format!("{job}  cancel ordered  {state}{on}"),
+            (false, state) => format!("{job}  not cancelled   it had {state} before"),
         }
     }
 }

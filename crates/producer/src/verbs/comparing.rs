@@ -98,7 +98,7 @@ async fn look(ledger: &Ledger, verifier: &Verifier, job: JobState) -> Outcome<Op
             return Ok(Some(error));
         }
     };
-    let judged = ledger.store().judge(job.id, &sight, Timestamp::now()).await;
+    let judged = ledger.store().judge(&job.key(), &sight, Timestamp::now()).await;
     if let Some(job) = judged.map_err(|error| store_failure(&error))?.filter(|job| !job.is_done()) {
         let detail = job.detail.as_deref().unwrap_or_default();
         tracing::warn!(job.id = %job.id, state = job.state.word(), detail, "no output to count on");

@@ -117,7 +117,7 @@ impl Ending {
     /// Meets the end of a job: storage is asked before an output counts.
     fn meet(&mut self, context: &mut Context, watch: &Watch, state: &JobState) -> Outcome {
         if self.verifier.is_some() && state.to_verify().is_some() {
-            self.unverified.push(state.id);
+            self.unverified.push(state.key());
             return Ok(());
         }
         self.tell(context, watch, state)
@@ -125,12 +125,12 @@ impl Ending {
 
     /// Compares one output that waits for it, and tells its job's end.
     async fn look(&mut self, context: &mut Context, watch: &mut Watch) -> Outcome {
-        let (Some(verifier), Some(id)) = (&self.verifier, self.unverified.next()) else { return Ok(()) };
+        let (Some(verifier), Some(job)) = (&self.verifier, self.unverified.next()) else { return Ok(()) };
         // A job that has begun anew meanwhile is met again at its next end.
-        let Some(mut state) = watch.state(&id).cloned() else { return Ok(()) };
+        let Some(mut state) = watch.state(&job).cloned() else { return Ok(()) };
         let Some(output) = state.to_verify() else { return Ok(()) };
         let is_last = watch.open() == 0;
-        match self.unverified.look(verifier, (id, &output.blob), is_last, self.deadline).await {
+        match self.unverified.look(verifier, (job, &output.blob), is_last, self.deadline).await {
             Look::Sight(sight) => watch.judge(&mut state, &sight).await?,
             Look::Never => {}
             Look::Later => return Ok(()),

@@ -7,8 +7,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 use valet_broker::Session;
-use valet_protocol::JobId;
 use valet_protocol::limits::ATTEMPTS_BEFORE_MAX;
+use valet_protocol::{JobId, JobKey};
 use valet_status::State;
 
 use super::options::What;
@@ -32,8 +32,8 @@ pub(super) struct Planned {
     pub(super) config: Config,
     pub(super) minter: JobMinter,
     pub(super) batch: Batch,
-    /// Ids in order; kept only when somebody will wait for them.
-    pub(super) ids: Vec<JobId>,
+    /// Jobs in order; kept only when somebody will wait for them.
+    pub(super) jobs: Vec<JobKey>,
     pub(super) walls: Walls,
 }
 
@@ -60,7 +60,7 @@ struct Enqueued<'a> {
 }
 
 /// Plans what the options ask for.
-pub(super) async fn plan(context: &Context, what: &What, keep_ids: bool) -> Outcome<Planned> {
+pub(super) async fn plan(context: &Context, what: &What, keep_jobs: bool) -> Outcome<Planned> {
     let (mut defaults, key) = (what.defaults()?, what.key()?);
     let needs = Needs { broker: !what.dry_run, storage: true, ..Needs::default() };
     let config = context.config(needs)?;
@@ -69,8 +69,8 @@ pub(super) async fn plan(context: &Context, what: &What, keep_ids: bool) -> Outc
     let mut intake = Intake {
         planner: Planner::new(defaults, key),
         spool: Spool::default(),
-        ids: Vec::new(),
-        keep_ids,
+        jobs: Vec::new(),
+        keep_jobs,
         json: context.globals.json,
         walls: Walls::new(),
         bad: 0,
@@ -91,8 +91,8 @@ pub(super) async fn plan(context: &Context, what: &What, keep_ids: bool) -> Outc
 struct Intake {
     planner: Planner,
     spool: Spool,
-    ids: Vec<JobId>,
-    keep_ids: bool,
+    jobs: Vec<JobKey>,
+    keep_jobs: bool,
     walls: Walls,
     json: bool,
     bad: u64,
@@ -113,8 +113,8 @@ impl Intake {
     }
 
     fn keep(&mut self, plan: &JobPlan) -> Outcome {
-        if self.keep_ids {
-            self.ids.push(plan.id);
+        if self.keep_jobs {
+            self.jobs.push(plan.key());
         }
         self.walls.entry(plan.wall_seconds).or_insert_with(|| (0, plan.input.to_string())).0 += 1;
         self.spool.push(plan).map_err(unspooled)
@@ -197,7 +197,7 @@ impl Intake {
             tracing::warn!(skipped = bad, enqueued = good, "bad jobs were skipped");
         }
         let batch = self.spool.finish().map_err(unspooled)?;
-        Ok(Planned { config, minter, batch, ids: self.ids, walls: self.walls })
+        Ok(Planned { config, minter, batch, jobs: self.jobs, walls: self.walls })
     }
 }
 
@@ -263,8 +263,8 @@ pub(super) async fn leave_out_known(
         if chunk.is_empty() {
             break;
         }
-        let ids: Vec<JobId> = chunk.iter().map(|plan| plan.id).collect();
-        for (mut plan, record) in chunk.into_iter().zip(ledger.states(&ids).await?) {
+        let jobs: Vec<JobKey> = chunk.iter().map(JobPlan::key).collect();
+        for (mut plan, record) in chunk.into_iter().zip(ledger.states(&jobs).await?) {
             match Some(record.state).filter(|state| !is_again && is_under_way(*state)) {
                 Some(_) if tell == Tell::Nothing => {}
                 Some(state) => {

@@ -3,7 +3,7 @@
 use clap::Args;
 use jiff::Timestamp;
 use valet_broker::{EventLog, LogItem, Start};
-use valet_protocol::{JobId, Lane, Report, ReportData, ReportKind};
+use valet_protocol::{Lane, Report, ReportData, ReportKind};
 
 use super::{ending, ids, options};
 use crate::config::Needs;
@@ -24,8 +24,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "KIND")]
     kind: Vec<String>,
     /// Only reports of this lane
-    #[arg(long, value_name = "LANE")]
-    lane: Option<String>,
+    #[arg(long, value_name = "LANE", value_parser = ids::lane)]
+    lane: Option<Lane>,
     /// Begin this far back: 1h, or a time such as 2024-05-01T12:00:00Z, or `first`
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
@@ -36,7 +36,7 @@ pub(crate) struct Options {
 
 /// Which reports are shown.
 struct Filter {
-    jobs: Vec<JobId>,
+    jobs: Vec<ids::Name>,
     kinds: Vec<ReportKind>,
     lane: Option<Lane>,
     since: Option<Timestamp>,
@@ -93,14 +93,12 @@ impl Filter {
     fn of(options: &Options, since: Option<Timestamp>) -> Outcome<Self> {
         let jobs = options.job.iter().map(|text| ids::parse(text)).collect::<Outcome<_>>()?;
         let kinds = options.kind.iter().map(|word| kind(word)).collect::<Outcome<_>>()?;
-        let lane = options.lane.as_deref().map(str::parse).transpose().map_err(|error| {
-            Failure::new(Exit::Usage, "--lane is not the name of a lane").because(error)
-        })?;
+        let lane = options.lane.clone();
         Ok(Self { jobs, kinds, lane, since })
     }
 
     fn takes(&self, report: &Report) -> bool {
-        (self.jobs.is_empty() || self.jobs.contains(&report.job))
+        (self.jobs.is_empty() || self.jobs.iter().any(|job| job.is_of(&report.key())))
             && (self.kinds.is_empty() || self.kinds.contains(&report.kind()))
             && self.lane.as_ref().is_none_or(|lane| *lane == report.lane)
             && self.since.is_none_or(|since| report.time >= since)

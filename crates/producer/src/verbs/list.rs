@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
-use valet_protocol::Reason;
+use valet_protocol::{Lane, Reason};
 use valet_status::{Filter, Page, Text};
 
 use super::{events, ids, options, text};
@@ -26,8 +26,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "STATE")]
     state: Vec<String>,
     /// Only jobs of this lane
-    #[arg(long, value_name = "LANE")]
-    lane: Option<String>,
+    #[arg(long, value_name = "LANE", value_parser = ids::lane)]
+    lane: Option<Lane>,
     /// Only jobs of this preset
     #[arg(long, value_name = "NAME[@VERSION]")]
     preset: Option<String>,
@@ -63,7 +63,8 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) async fn run(self, mut context: Context) -> Outcome {
         let filter = self.filter()?;
-        let after = self.after.as_deref().map(ids::parse).transpose()?;
+        let in_lane = ids::InLane { lane: self.lane.clone() };
+        let after = self.after.as_deref().map(|job| in_lane.parse(job)).transpose()?;
         let config = context.config(Needs { broker: true, ..Needs::default() })?;
         let ledger = Ledger::open(&config).await?;
         let stale = ledger.refresh(&config).await?;
@@ -71,9 +72,10 @@ impl Options {
             let counts = ledger.store().count(&filter).await.map_err(|error| store_failure(&error))?;
             show_counts(&mut context, &counts)?;
         } else {
-            if let Some(id) = after {
-                let known = ledger.store().job(id).await.map_err(|error| store_failure(&error))?;
-                known.ok_or_else(|| Failure::new(Exit::Usage, format!("--after {id}: there is no such job")))?;
+            let after = ids::resolve(&ledger, after.as_slice()).await?.pop();
+            if let Some(job) = &after {
+                let known = ledger.store().job(job).await.map_err(|error| store_failure(&error))?;
+                known.ok_or_else(|| Failure::new(Exit::Usage, format!("--after {job}: there is no such job")))?;
             }
             let page = Page { limit: self.limit, after };
             let jobs = ledger.store().list(&filter, page, Timestamp::now()).await;
@@ -87,7 +89,7 @@ impl Options {
         let (preset, version) = preset(self.preset.as_deref())?;
         Ok(Filter {
             states: self.state.iter().map(|word| phase(word)).collect::<Outcome<_>>()?,
-            lane: self.lane.clone(),
+            lane: self.lane.as_ref().map(Lane::to_string),
             preset,
             version,
             reason: self.reason.as_deref().map(reason).transpose()?,
@@ -101,7 +103,7 @@ impl Options {
 }
 
 fn show(context: &mut Context, jobs: Vec<JobState>, limit: usize) -> Outcome {
-    let last = jobs.last().filter(|_| jobs.len() == limit).map(|job| job.id);
+    let last = jobs.last().filter(|_| jobs.len() == limit).map(JobState::key);
     if context.out.is_json() {
         for mut job in jobs {
             // The history is for `valet status`.
@@ -116,8 +118,9 @@ fn show(context: &mut Context, jobs: Vec<JobState>, limit: usize) -> Outcome {
     if rows.len() > 1 {
         context.out.line(columns(&rows))?;
     }
-    if let Some(id) = last {
-        tracing::info!("there may be more: --after {id}");
+    if let Some(job) = last {
+        let lane = &job.lane;
+        tracing::info!("there may be more: --after {lane}/{}", job.id);
     }
     Ok(())
 }

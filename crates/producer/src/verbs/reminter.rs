@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 use valet_broker::{DeadLetter, DeadLetters, DeadQueue, LetterFeed, OrderItem, OrderSet, Orders, Session};
-use valet_protocol::JobId;
 
 use super::dead::dead_failure;
 use crate::config::Needs;
@@ -153,15 +152,13 @@ impl Shift {
 
     /// What is known of the letter's job, up to now.
     async fn history(&mut self, letter: &DeadLetter) -> Outcome<History> {
-        let Some(id) = letter.message_id.as_deref().and_then(|id| id.parse::<JobId>().ok()) else {
-            return Ok(History::default());
-        };
+        let Some(job) = letter.job() else { return Ok(History::default()) };
         self.ledger.sync(&self.session).await?;
         self.cancels.note_waiting()?;
-        let record = self.ledger.store().job(id).await.map_err(|error| store_failure(&error))?;
+        let record = self.ledger.store().job(&job).await.map_err(|error| store_failure(&error))?;
         let history = record.map(|record| History::of(&record)).unwrap_or_default();
         let submission = history.submission.as_ref();
-        let order = submission.and_then(|it| self.cancels.newest.order_for(id, it.submitted_at));
+        let order = submission.and_then(|it| self.cancels.newest.order_for(&job, it.submitted_at));
         Ok(History { order, ..history })
     }
 }
@@ -214,14 +211,15 @@ fn value(reminted: &Reminted, was: &str) -> serde_json::Value {
         Done::Cancelled => json!({ "done": "cancelled" }),
         Done::PutAway { reason, detail } => json!({ "done": "put-away", "reason": reason, "detail": detail }),
     };
-    value["id"] = json!(reminted.job);
+    value["id"] = json!(reminted.job.as_ref().map(|job| job.id));
+    value["lane"] = json!(reminted.job.as_ref().map(|job| &job.lane));
     value["was"] = json!(was);
     value["time"] = json!(Timestamp::now());
     value
 }
 
 fn text(reminted: &Reminted, was: &str) -> String {
-    let id = reminted.job.map_or_else(|| "(no id)".to_owned(), |job| job.to_string());
+    let id = reminted.job.as_ref().map_or_else(|| "(no id)".to_owned(), |job| job.to_string());
     match &reminted.done {
         Done::Minted { not_after, remints_left } => {
             format!("{id}  minted anew  {} before; of use until {not_after}, {remints_left} more", safe(was))

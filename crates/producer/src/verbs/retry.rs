@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::dead::replay;
+use super::ids::InLane;
 use super::options::{Patience, duration};
 use crate::context::Context;
 use crate::failure::Outcome;
@@ -16,6 +17,8 @@ pub(crate) struct Options {
     /// Job ids, or - to read them from standard input
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
+    #[command(flatten)]
+    in_lane: InLane,
     /// How long the new grants live (default 4h, or the wall limit and 1h)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     ttl: Option<std::time::Duration>,
@@ -28,6 +31,6 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) async fn run(self, context: Context) -> Outcome {
-        replay::Options::of_ids(self.ids, self.ttl, self.wait, self.patience).run(context).await
+        replay::Options::of_ids(self.ids, self.in_lane, self.ttl, self.wait, self.patience).run(context).await
     }
 }

@@ -18,15 +18,18 @@ pub(crate) struct Options {
     /// Job ids, or - to read them from standard input
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
+    #[command(flatten)]
+    in_lane: ids::InLane,
 }
 
 impl Options {
     pub(crate) async fn run(self, mut context: Context) -> Outcome {
-        let job_ids = ids::read(&self.ids)?;
+        let names = self.in_lane.read(&self.ids)?;
         let config = context.config(Needs { broker: true, ..Needs::default() })?;
         let ledger = Ledger::open(&config).await?;
         let stale = ledger.refresh(&config).await?;
-        for state in ledger.states(&job_ids).await? {
+        let jobs = ids::resolve(&ledger, &names).await?;
+        for state in ledger.states(&jobs).await? {
             context.out.value(&state, text::story)?;
         }
         context.out.flush()?;

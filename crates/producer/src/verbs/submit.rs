@@ -100,10 +100,10 @@ pub(super) async fn submit_and_wait(mut context: Context, what: What, patience: 
     let session = planned.config.session().await?;
     enqueue::check_walls(&planned, &HoldLimit::of(&session))?;
     let verifier = Verifier::new(planned.minter.clone())?;
-    let job_ids = std::mem::take(&mut planned.ids);
+    let jobs = std::mem::take(&mut planned.jobs);
     let ledger = Ledger::open(&planned.config).await?;
     // Opened first: what a job came to before it is enqueued anew does not count.
-    let mut watch = Watch::resume(Feed::open(&ledger, &session).await?, &job_ids).await?;
+    let mut watch = Watch::resume(Feed::open(&ledger, &session).await?, &jobs).await?;
     let planned = match what.idempotency_key {
         Some(_) => {
             enqueue::leave_out_known(&mut context, planned, &ledger, what.again, Tell::Nothing).await?
@@ -111,7 +111,7 @@ pub(super) async fn submit_and_wait(mut context: Context, what: What, patience: 
         None => planned,
     };
     enqueue::send(&mut context, planned, session.clone(), Tell::Nothing).await?;
-    job_ids.iter().for_each(|id| watch.add(*id));
+    jobs.into_iter().for_each(|job| watch.add(job));
     let ended = ending::wait(&mut context, watch, Some(verifier), patience.timeout).await;
     session.close().await;
     ended

@@ -103,14 +103,14 @@ fn limits_line(limits: &valet_protocol::Limits) -> String {
 pub(super) fn state(state: &JobState) -> String {
     let advice = state.advice.as_deref().filter(|_| state.output.is_none() || !state.is_done());
     let advice = advice.map(|advice| format!("\n  next: {}", safe(advice))).unwrap_or_default();
-    format!("{}  {:<9}  {}{advice}", state.id, state.state.word(), what(state)).trim_end().to_owned()
+    format!("{}  {:<9}  {}{advice}", state.key(), state.state.word(), what(state)).trim_end().to_owned()
 }
 
 /// One job as a row of a list: id, state, time, preset, what it is about or what happened.
 pub(super) fn row(state: &JobState) -> [String; 5] {
     let time = format!("{:.0}", state.begun_at());
     let preset = state.preset.as_deref().map(safe).unwrap_or_default();
-    [state.id.to_string(), state.state.word().to_owned(), time, preset, what(state)]
+    [state.key().to_string(), state.state.word().to_owned(), time, preset, what(state)]
 }
 
 /// One job's state with its history.
@@ -121,6 +121,7 @@ pub(super) fn story(state: &JobState) -> String {
             text.push_str(&format!("\n  {name:<9} {}", safe(&what)));
         }
     };
+    say("lane", Some(state.lane.to_string()));
     say("preset", state.preset.clone());
     say("input", state.input_blob.clone());
     say("output", state.output_blob.clone().or(state.output.as_ref().map(|output| output.blob.clone())));

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::pin::pin;
 
 use tokio::time::Instant;
-use valet_protocol::JobId;
+use valet_protocol::JobKey;
 use valet_status::Sight;
 
 use crate::exit::Exit;
@@ -16,7 +16,7 @@ use crate::verify::Verifier;
 
 /// Jobs that wait for storage's word.
 pub(super) struct Unverified {
-    jobs: VecDeque<JobId>,
+    jobs: VecDeque<JobKey>,
     pauses: Pauses,
     due: Instant,
     given_up: u64,
@@ -43,7 +43,7 @@ impl Unverified {
     }
 
     /// Adds a job that has ended.
-    pub(super) fn push(&mut self, job: JobId) {
+    pub(super) fn push(&mut self, job: JobKey) {
         self.jobs.push_back(job);
     }
 
@@ -58,7 +58,7 @@ impl Unverified {
     }
 
     /// Takes the job that is next.
-    pub(super) fn next(&mut self) -> Option<JobId> {
+    pub(super) fn next(&mut self) -> Option<JobKey> {
         self.jobs.pop_front()
     }
 
@@ -67,7 +67,7 @@ impl Unverified {
     pub(super) async fn look(
         &mut self,
         verifier: &Verifier,
-        (job, blob): (JobId, &str),
+        (job, blob): (JobKey, &str),
         is_last: bool,
         deadline: Option<Instant>,
     ) -> Look {
@@ -94,18 +94,18 @@ impl Unverified {
         }
     }
 
-    fn fail(&mut self, job: JobId, error: StorageFailure, is_last: bool) -> Look {
+    fn fail(&mut self, job: JobKey, error: StorageFailure, is_last: bool) -> Look {
         // A refusal is storage's answer: asked again, it says the same.
         let may_pass = error.exit() == Exit::Unavailable;
         if may_pass && !(is_last && self.pauses.are_enough()) {
             if !self.pauses.is_failing() {
-                tracing::warn!(job.id = %job, error = %error, "an output could not be compared; later again");
+                tracing::warn!(%job, error = %error, "an output could not be compared; later again");
             }
             self.due = Instant::now() + self.pauses.fail();
             self.jobs.push_back(job);
             return Look::Later;
         }
-        tracing::warn!(job.id = %job, error = %error, "an output could not be compared");
+        tracing::warn!(%job, error = %error, "an output could not be compared");
         self.given_up += 1;
         (self.failure, self.is_silent) = (Some(error), may_pass);
         Look::Never

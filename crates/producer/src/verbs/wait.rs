@@ -22,17 +22,21 @@ pub(crate) struct Options {
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
     #[command(flatten)]
+    in_lane: ids::InLane,
+    #[command(flatten)]
     patience: Patience,
 }
 
 impl Options {
     pub(crate) async fn run(self, mut context: Context) -> Outcome {
-        let job_ids = ids::read(&self.ids)?;
+        let names = self.in_lane.read(&self.ids)?;
         let config = context.config(Needs { broker: true, ..Needs::default() })?;
         let verifier = Verifier::of(&config)?;
         let ledger = Ledger::open(&config).await?;
         let session = config.reader().await?;
-        let watch = Watch::resume(Feed::open(&ledger, &session).await?, &job_ids).await?;
+        ledger.sync(&session).await?;
+        let jobs = ids::resolve(&ledger, &names).await?;
+        let watch = Watch::resume(Feed::open(&ledger, &session).await?, &jobs).await?;
         let ended = ending::wait(&mut context, watch, verifier, self.patience.timeout).await;
         session.close().await;
         ended

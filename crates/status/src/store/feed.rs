@@ -4,11 +4,11 @@
 //! report stood right before it. Who reads on begins there and compares.
 //! Must never count a report twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
-use valet_protocol::{JobId, Report, ReportKind};
+use valet_protocol::{JobId, JobKey, Report, ReportKind};
 
 use super::row::{self, places};
 use super::{Dialect, Store, failed};
@@ -180,35 +180,30 @@ async fn place(connection: &mut AnyConnection, log: &str) -> Result<Option<Place
 
 /// Folds reports into the records of their jobs; the number of jobs that changed.
 async fn fold(connection: &mut AnyConnection, reports: &[&Report]) -> Result<usize, StatusError> {
-    let mut ids: Vec<JobId> = reports.iter().map(|report| report.job).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let mut records = load(connection, &ids).await?;
-    let (mut changed, mut tagged) = (Vec::new(), Vec::new());
+    let ids: BTreeSet<JobId> = reports.iter().map(|report| report.job).collect();
+    let mut records = load(connection, ids.into_iter().collect()).await?;
+    let (mut changed, mut tagged) = (BTreeSet::new(), BTreeSet::new());
     for report in reports {
-        let record = records.entry(report.job).or_insert_with(|| JobRecord::unseen(report.job));
+        let job = report.key();
+        let record = records.entry(job.clone()).or_insert_with(|| JobRecord::unseen(job.clone()));
         if record.apply(report) {
-            changed.push(report.job);
             if report.kind() == ReportKind::Submitted {
-                tagged.push(report.job);
+                tagged.insert(job.clone());
             }
+            changed.insert(job);
         }
     }
-    let pick = |mut ids: Vec<JobId>| {
-        ids.sort_unstable();
-        ids.dedup();
-        ids.iter().filter_map(|id| records.get(id)).collect::<Vec<_>>()
-    };
+    let pick = |jobs: BTreeSet<JobKey>| jobs.iter().filter_map(|job| records.get(job)).collect::<Vec<_>>();
     let (changed, tagged) = (pick(changed), pick(tagged));
     row::write(connection, &changed, &tagged).await?;
     Ok(changed.len())
 }
 
-/// The records of these jobs, as far as there are any.
+/// The records of the jobs of these ids, in whatever lane.
 pub(super) async fn load(
     connection: &mut AnyConnection,
-    ids: &[JobId],
-) -> Result<BTreeMap<JobId, JobRecord>, StatusError> {
+    ids: Vec<JobId>,
+) -> Result<BTreeMap<JobKey, JobRecord>, StatusError> {
     let mut records = BTreeMap::new();
     for chunk in ids.chunks(IDS_MAX) {
         let sql = format!("SELECT body FROM valet_records WHERE id IN {}", places(1, chunk.len()));
@@ -216,7 +211,7 @@ pub(super) async fn load(
             chunk.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, id| query.bind(id.to_string()));
         for found in query.fetch_all(&mut *connection).await.map_err(failed("read"))? {
             let record = row::record(&found.try_get::<String, _>(0).map_err(failed("read"))?)?;
-            records.insert(record.id, record);
+            records.insert(record.key(), record);
         }
     }
     Ok(records)

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe};
-use valet_protocol::{JobId, Reason};
+use valet_protocol::{JobKey, Reason};
 
 use super::Dialect;
 use crate::record::SILENT_SECONDS;
@@ -57,19 +57,19 @@ impl Way {
     /// By what the answer is ordered, so that an index gives the order.
     pub(super) fn order(self) -> &'static str {
         match self {
-            Self::Tags => " ORDER BY l.begun_ms DESC, l.id DESC LIMIT ",
-            _ => " ORDER BY j.begun_ms DESC, j.id DESC LIMIT ",
+            Self::Tags => " ORDER BY l.begun_ms DESC, l.id DESC, l.lane DESC LIMIT ",
+            _ => " ORDER BY j.begun_ms DESC, j.id DESC, j.lane DESC LIMIT ",
         }
     }
 }
 
 /// Which part of the answer, newest first.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Page {
     /// The most jobs.
     pub limit: usize,
     /// Only jobs behind this one.
-    pub after: Option<JobId>,
+    pub after: Option<JobKey>,
 }
 
 /// A value for a place in the SQL.
@@ -129,7 +129,7 @@ impl Filter {
         match tags.next().filter(|_| way == Way::Tags) {
             Some((name, value)) => {
                 // CROSS: the order in which SQLite is to go through them.
-                sql.push(" FROM valet_tags l CROSS JOIN valet_jobs j WHERE j.id = l.id");
+                sql.push(" FROM valet_tags l CROSS JOIN valet_jobs j WHERE j.id = l.id AND j.lane = l.lane");
                 sql.compare("l.name = ", text(name));
                 sql.compare("l.value = ", text(value));
             }
@@ -140,8 +140,8 @@ impl Filter {
         }
         for (name, value) in tags {
             let which = match way {
-                Way::Ids => "j.id IN (SELECT t.id FROM valet_tags t WHERE t.name = ",
-                _ => "EXISTS (SELECT 1 FROM valet_tags t WHERE t.id = j.id AND t.name = ",
+                Way::Ids => "(j.id, j.lane) IN (SELECT t.id, t.lane FROM valet_tags t WHERE t.name = ",
+                _ => "EXISTS (SELECT 1 FROM valet_tags t WHERE t.id = j.id AND t.lane = j.lane AND t.name = ",
             };
             sql.compare(which, text(name));
             sql.compare("t.value = ", text(value));

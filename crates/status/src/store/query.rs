@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sqlx::Row;
-use valet_protocol::JobId;
+use valet_protocol::{JobId, JobKey};
 
 use super::filter::{Filter, Page, Sql, Value, Way};
 use super::{Store, failed, feed};
@@ -15,25 +15,35 @@ use crate::state::State;
 /// Up to so many jobs are put in order faster than an index gives them in order.
 const COMMON: i64 = 5_000;
 
-/// The order of answers, and what is compared with a page's last job: time of submission, then id.
-type Place = (i64, String);
+/// The order of answers, and what is compared with a page's last job: time of submission, then id, then lane.
+type Place = (i64, String, String);
 
 impl Store {
     /// The record of one job.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn job(&self, id: JobId) -> Result<Option<JobRecord>, StatusError> {
-        Ok(self.jobs(&[id]).await?.remove(&id))
+    pub async fn job(&self, job: &JobKey) -> Result<Option<JobRecord>, StatusError> {
+        Ok(self.named(&[job.id]).await?.remove(job))
     }
 
     /// The records of these jobs, as far as there are any.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn jobs(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, JobRecord>, StatusError> {
+    pub async fn jobs(&self, jobs: &[JobKey]) -> Result<BTreeMap<JobKey, JobRecord>, StatusError> {
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+        let mut named = self.named(&ids).await?;
+        Ok(jobs.iter().filter_map(|job| named.remove_entry(job)).collect())
+    }
+
+    /// The records of all jobs of these ids: two lanes may have the same one.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn named(&self, ids: &[JobId]) -> Result<BTreeMap<JobKey, JobRecord>, StatusError> {
         let mut connection = self.pool.acquire().await.map_err(failed("read"))?;
-        feed::load(&mut connection, ids).await
+        feed::load(&mut connection, ids.to_vec()).await
     }
 
     /// The records that match, newest first. `now` tells which running jobs are silent.
@@ -46,8 +56,10 @@ impl Store {
         page: Page,
         now: Timestamp,
     ) -> Result<Vec<JobRecord>, StatusError> {
-        let after = match page.after {
-            Some(id) => self.job(id).await?.map(|job| (job.begun_at().as_millisecond(), id.to_string())),
+        let place =
+            |job: JobRecord| (job.begun_at().as_millisecond(), job.id.to_string(), job.lane.to_string());
+        let after = match &page.after {
+            Some(job) => self.job(job).await?.map(place),
             None => None,
         };
         let mut found: Vec<Place> = Vec::new();
@@ -58,9 +70,10 @@ impl Store {
         }
         found.sort_unstable_by(|one, other| other.cmp(one));
         found.truncate(page.limit);
-        let ids: Vec<JobId> = found.iter().filter_map(|(_, id)| id.parse().ok()).collect();
-        let mut records = self.jobs(&ids).await?;
-        let mut listed: Vec<JobRecord> = ids.iter().filter_map(|id| records.remove(id)).collect();
+        let key = |(_, id, lane): &Place| Some(JobKey::new(lane.parse().ok()?, id.parse().ok()?));
+        let jobs: Vec<JobKey> = found.iter().filter_map(key).collect();
+        let mut records = self.jobs(&jobs).await?;
+        let mut listed: Vec<JobRecord> = jobs.iter().filter_map(|job| records.remove(job)).collect();
         listed.iter_mut().for_each(|record| record.mark_silence(now));
         Ok(listed)
     }
@@ -74,19 +87,21 @@ impl Store {
         after: Option<&Place>,
     ) -> Result<Vec<Place>, StatusError> {
         let mut sql = Sql::default();
-        sql.push("SELECT j.begun_ms, j.id");
+        sql.push("SELECT j.begun_ms, j.id, j.lane");
         filter.conditions(&mut sql, state, way, self.dialect);
-        if let Some((begun, id)) = after {
-            sql.push(" AND (j.begun_ms, j.id) < (");
+        if let Some((begun, id, lane)) = after {
+            sql.push(" AND (j.begun_ms, j.id, j.lane) < (");
             sql.bind(Value::Whole(*begun));
-            sql.push(", ");
-            sql.bind(Value::Text(id.clone()));
+            for text in [id, lane] {
+                sql.push(", ");
+                sql.bind(Value::Text(text.clone()));
+            }
             sql.push(")");
         }
         sql.push(way.order());
         sql.bind(Value::Whole(i64::try_from(limit).unwrap_or(i64::MAX)));
         let rows = sql.query().fetch_all(&self.pool).await.map_err(failed("read"))?;
-        let place = |row: &sqlx::any::AnyRow| Ok((row.try_get(0)?, row.try_get(1)?));
+        let place = |row: &sqlx::any::AnyRow| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
         rows.iter().map(place).collect::<Result<_, _>>().map_err(failed("read"))
     }
 

@@ -12,11 +12,11 @@ use crate::error::StatusError;
 const BATCH: usize = 500;
 
 /// Jobs that have ended. The condition stands twice: what is deleted must be old when it is deleted.
-const ENDED: &str = "DELETE FROM valet_jobs WHERE ended_ms < $1 AND id IN \
-     (SELECT id FROM valet_jobs WHERE ended_ms < $1 LIMIT $2) RETURNING id";
+const ENDED: &str = "DELETE FROM valet_jobs WHERE ended_ms < $1 AND (id, lane) IN \
+     (SELECT id, lane FROM valet_jobs WHERE ended_ms < $1 LIMIT $2) RETURNING id";
 /// Jobs of which nothing is heard any more.
-const SILENT: &str = "DELETE FROM valet_jobs WHERE heard_ms < $1 AND id IN \
-     (SELECT id FROM valet_jobs WHERE state IN ('unseen', 'queued', 'running', 'retrying', 'reminting') \
+const SILENT: &str = "DELETE FROM valet_jobs WHERE heard_ms < $1 AND (id, lane) IN \
+     (SELECT id, lane FROM valet_jobs WHERE state IN ('unseen', 'queued', 'running', 'retrying', 'reminting') \
      AND heard_ms < $1 LIMIT $2) RETURNING id";
 
 impl Store {
@@ -48,7 +48,12 @@ impl Store {
             return Ok(0);
         }
         for table in ["valet_tags", "valet_records"] {
-            let sql = format!("DELETE FROM {table} WHERE id IN {}", places(1, ids.len()));
+            // By id, which finds them quickly; another lane's job of the same id is still there, and keeps its own.
+            let sql = format!(
+                "DELETE FROM {table} WHERE id IN {} AND NOT EXISTS \
+                 (SELECT 1 FROM valet_jobs j WHERE j.id = {table}.id AND j.lane = {table}.lane)",
+                places(1, ids.len())
+            );
             let query = ids.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, id| query.bind(id.clone()));
             query.execute(&mut *transaction).await.map_err(failed("clear out"))?;
         }

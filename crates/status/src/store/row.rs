@@ -11,16 +11,16 @@ use crate::record::JobRecord;
 /// Rows written by one statement: round trips are what costs with a database far away.
 const ROWS_MAX: usize = 64;
 
-const JOBS: &str = "INSERT INTO valet_jobs (id, state, begun_ms, heard_ms, ended_ms, lane, preset, version, reason, \
+const JOBS: &str = "INSERT INTO valet_jobs (id, lane, state, begun_ms, heard_ms, ended_ms, preset, version, reason, \
      names, to_verify) VALUES ";
-const JOBS_AGAIN: &str = " ON CONFLICT (id) DO UPDATE SET state = excluded.state, begun_ms = excluded.begun_ms, \
-     heard_ms = excluded.heard_ms, ended_ms = excluded.ended_ms, lane = excluded.lane, preset = excluded.preset, \
+const JOBS_AGAIN: &str = " ON CONFLICT (id, lane) DO UPDATE SET state = excluded.state, begun_ms = excluded.begun_ms, \
+     heard_ms = excluded.heard_ms, ended_ms = excluded.ended_ms, preset = excluded.preset, \
      version = excluded.version, reason = excluded.reason, names = excluded.names, to_verify = excluded.to_verify";
-const RECORDS: &str = "INSERT INTO valet_records (id, body) VALUES ";
-const RECORDS_AGAIN: &str = " ON CONFLICT (id) DO UPDATE SET body = excluded.body";
-const TAGS: &str = "INSERT INTO valet_tags (id, name, value, begun_ms) VALUES ";
+const RECORDS: &str = "INSERT INTO valet_records (id, lane, body) VALUES ";
+const RECORDS_AGAIN: &str = " ON CONFLICT (id, lane) DO UPDATE SET body = excluded.body";
+const TAGS: &str = "INSERT INTO valet_tags (id, lane, name, value, begun_ms) VALUES ";
 const TAGS_AGAIN: &str =
-    " ON CONFLICT (id, name) DO UPDATE SET value = excluded.value, begun_ms = excluded.begun_ms";
+    " ON CONFLICT (id, lane, name) DO UPDATE SET value = excluded.value, begun_ms = excluded.begun_ms";
 
 type Statement<'q> = Query<'q, Any, AnyArguments>;
 
@@ -35,11 +35,11 @@ pub(super) async fn write(
         let query =
             chunk.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, record| bind_job(query, record));
         query.execute(&mut *connection).await.map_err(failed("write"))?;
-        let sql = format!("{RECORDS}{}{RECORDS_AGAIN}", places(chunk.len(), 2));
+        let sql = format!("{RECORDS}{}{RECORDS_AGAIN}", places(chunk.len(), 3));
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for record in chunk {
             let body = serde_json::to_string(record).map_err(|cause| StatusError::Record { cause })?;
-            query = query.bind(record.id.to_string()).bind(body);
+            query = query.bind(record.id.to_string()).bind(record.lane.to_string()).bind(body);
         }
         query.execute(&mut *connection).await.map_err(failed("write"))?;
     }
@@ -48,23 +48,25 @@ pub(super) async fn write(
 
 async fn write_tags(connection: &mut AnyConnection, records: &[&JobRecord]) -> Result<(), StatusError> {
     for record in records {
-        sqlx::query("DELETE FROM valet_tags WHERE id = $1")
+        sqlx::query("DELETE FROM valet_tags WHERE id = $1 AND lane = $2")
             .bind(record.id.to_string())
+            .bind(record.lane.to_string())
             .execute(&mut *connection)
             .await
             .map_err(failed("write"))?;
     }
     let tags = |record: &&&JobRecord| {
-        let (id, begun) = (record.id.to_string(), record.begun_at().as_millisecond());
-        let tag = move |(name, value): (&String, &String)| (id.clone(), name.clone(), value.clone(), begun);
+        let (key, begun) = (record.key(), record.begun_at().as_millisecond());
+        let tag = move |(name, value): (&String, &String)| (key.clone(), name.clone(), value.clone(), begun);
         record.tags.iter().map(tag).collect::<Vec<_>>()
     };
     let rows: Vec<_> = records.iter().flat_map(|record| tags(&record)).collect();
     for chunk in rows.chunks(ROWS_MAX) {
-        let sql = format!("{TAGS}{}{TAGS_AGAIN}", places(chunk.len(), 4));
+        let sql = format!("{TAGS}{}{TAGS_AGAIN}", places(chunk.len(), 5));
         let mut query = sqlx::query(AssertSqlSafe(sql));
-        for (id, name, value, begun) in chunk {
-            query = query.bind(id).bind(name).bind(value).bind(begun);
+        for (key, name, value, begun) in chunk {
+            query =
+                query.bind(key.id.to_string()).bind(key.lane.to_string()).bind(name).bind(value).bind(begun);
         }
         query.execute(&mut *connection).await.map_err(failed("write"))?;
     }
@@ -78,11 +80,11 @@ fn bind_job<'q>(query: Statement<'q>, record: &JobRecord) -> Statement<'q> {
     };
     query
         .bind(record.id.to_string())
+        .bind(record.lane.to_string())
         .bind(record.state.word())
         .bind(record.begun_at().as_millisecond())
         .bind(record.time.unwrap_or(record.begun_at()).as_millisecond())
         .bind(record.ended_at.map(|time| time.as_millisecond()))
-        .bind(record.lane.clone())
         .bind(preset)
         .bind(version)
         .bind(record.reason.map(|reason| reason.code().to_owned()))

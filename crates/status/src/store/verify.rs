@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use sqlx::Row;
-use valet_protocol::JobId;
+use valet_protocol::JobKey;
 
 use super::{Store, failed, feed, row};
 use crate::error::StatusError;
@@ -19,13 +19,13 @@ impl Store {
         limit: u32,
         after: Option<&JobRecord>,
     ) -> Result<Vec<JobRecord>, StatusError> {
-        let sql = "SELECT r.body FROM valet_jobs j JOIN valet_records r ON r.id = j.id WHERE j.to_verify = 1 \
-                   AND (j.begun_ms, j.id) > ($1, $2) ORDER BY j.begun_ms, j.id LIMIT $3";
-        let (begun, id) = match after {
-            Some(job) => (job.begun_at().as_millisecond(), job.id.to_string()),
-            None => (i64::MIN, String::new()),
+        let sql = "SELECT r.body FROM valet_jobs j JOIN valet_records r ON r.id = j.id AND r.lane = j.lane WHERE j.to_verify = 1 \
+                   AND (j.begun_ms, j.id, j.lane) > ($1, $2, $3) ORDER BY j.begun_ms, j.id, j.lane LIMIT $4";
+        let (begun, id, lane) = match after {
+            Some(job) => (job.begun_at().as_millisecond(), job.id.to_string(), job.lane.to_string()),
+            None => (i64::MIN, String::new(), String::new()),
         };
-        let query = sqlx::query(sql).bind(begun).bind(id).bind(i64::from(limit));
+        let query = sqlx::query(sql).bind(begun).bind(id).bind(lane).bind(i64::from(limit));
         let rows = query.fetch_all(&self.pool).await.map_err(failed("read"))?;
         let record =
             |found: &sqlx::any::AnyRow| row::record(&found.try_get::<String, _>(0).map_err(failed("read"))?);
@@ -39,14 +39,14 @@ impl Store {
     /// When the store cannot be read or written.
     pub async fn judge(
         &self,
-        job: JobId,
+        job: &JobKey,
         sight: &Sight,
         now: Timestamp,
     ) -> Result<Option<JobRecord>, StatusError> {
         let mut transaction = self.pool.begin().await.map_err(failed("write"))?;
         // A report must not come between reading and writing: its feeder would write over this word.
         feed::lock_all(&mut transaction, self.dialect).await?;
-        let Some(mut record) = feed::load(&mut transaction, &[job]).await?.remove(&job) else {
+        let Some(mut record) = feed::load(&mut transaction, vec![job.id]).await?.remove(job) else {
             return Ok(None);
         };
         if record.to_verify().is_some() {

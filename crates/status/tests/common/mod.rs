@@ -4,13 +4,18 @@ pub(crate) mod seed;
 
 use jiff::{SignedDuration, Timestamp};
 use valet_protocol::{
-    Accepted, Cancelled, Dead, Expired, Failed, JobId, Lane, Priority, Progress, Reason, Reminted, Report,
-    ReportData, Retrying, Started, Stored, Submitted, Success, Timings,
+    Accepted, Cancelled, Dead, Expired, Failed, JobId, JobKey, Lane, Priority, Progress, Reason, Reminted,
+    Report, ReportData, Retrying, Started, Stored, Submitted, Success, Timings,
 };
 
 /// A job id, the `number`th.
 pub(crate) fn id(number: u32) -> JobId {
     format!("01920000-0000-7000-8000-{number:012x}").parse().expect("a UUIDv7")
+}
+
+/// That job of the usual lane.
+pub(crate) fn key(number: u32) -> JobKey {
+    JobKey::new(Lane::default(), id(number))
 }
 
 /// So many seconds after the beginning of a test's time.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use valet_broker::{ORDERS_MAX, OrderSet};
-use valet_protocol::{CancelOrder, JobId};
+use valet_protocol::{CancelOrder, JobKey};
 
 pub use follow::follow;
 
@@ -59,12 +59,12 @@ impl Cancels {
 
     /// The order to cancel a message of `job` that was submitted then, if there is one.
     #[must_use]
-    pub fn order_for(&self, job: JobId, submitted_at: Timestamp) -> Option<CancelOrder> {
+    pub fn order_for(&self, job: &JobKey, submitted_at: Timestamp) -> Option<CancelOrder> {
         self.0.borrow().orders.order_for(job, submitted_at)
     }
 
     /// Ends with that order, once there is one.
-    pub async fn ordered(&self, job: JobId, submitted_at: Timestamp) -> CancelOrder {
+    pub async fn ordered(&self, job: &JobKey, submitted_at: Timestamp) -> CancelOrder {
         let mut changes = self.0.subscribe();
         loop {
             if let Some(order) = changes.borrow_and_update().orders.order_for(job, submitted_at) {
@@ -81,11 +81,17 @@ impl Cancels {
 mod tests {
     use futures::FutureExt as _;
     use jiff::SignedDuration;
+    use valet_protocol::Lane;
 
     use super::*;
 
     fn order(now: Timestamp) -> CancelOrder {
-        CancelOrder { job: crate::sample::job(now).id, time: now, detail: "wrong folder".into() }
+        CancelOrder {
+            lane: Lane::default(),
+            job: crate::sample::job(now).id,
+            time: now,
+            detail: "wrong folder".into(),
+        }
     }
 
     #[tokio::test]
@@ -94,25 +100,25 @@ mod tests {
         let (cancels, order) = (Cancels::default(), order(now));
         let before = now - SignedDuration::from_secs(1);
         let waiting = tokio::spawn({
-            let (cancels, job) = (cancels.clone(), order.job);
-            async move { cancels.ordered(job, before).await }
+            let (cancels, job) = (cancels.clone(), order.key());
+            async move { cancels.ordered(&job, before).await }
         });
-        assert_eq!(cancels.order_for(order.job, before), None);
+        assert_eq!(cancels.order_for(&order.key(), before), None);
         cancels.note(order.clone(), now);
         assert_eq!(waiting.await.unwrap(), order);
-        assert_eq!(cancels.order_for(order.job, now), None, "submitted anew");
-        assert!(cancels.ordered(order.job, now).now_or_never().is_none());
+        assert_eq!(cancels.order_for(&order.key(), now), None, "submitted anew");
+        assert!(cancels.ordered(&order.key(), now).now_or_never().is_none());
     }
 
     #[test]
     fn an_order_is_remembered_among_some_hundred_thousand() {
         let (cancels, now) = (Cancels::default(), Timestamp::now());
         let job = |number: u32| format!("01920000-0000-7000-8000-{number:012}").parse().unwrap();
-        let nth = |number| CancelOrder { job: job(number), time: now, detail: "wrong folder".into() };
+        let nth = |number| CancelOrder { job: job(number), ..order(now) };
         (0..200_000).for_each(|number| cancels.note(nth(number), now));
         let before = now - SignedDuration::from_secs(1);
         for number in [0, 100_000, 199_999] {
-            assert!(cancels.order_for(job(number), before).is_some(), "{number}");
+            assert!(cancels.order_for(&nth(number).key(), before).is_some(), "{number}");
         }
     }
 

@@ -79,7 +79,7 @@ impl Worker {
     async fn perform_unless_cancelled(&self, attempt: &Attempt<'_>) -> End {
         let message = attempt.message;
         let cancelled = async {
-            let order = self.cancels.ordered(message.id, message.submitted_at).await;
+            let order = self.cancels.ordered(&message.key(), message.submitted_at).await;
             // Too late: what is being stored may be stored already, and only storage knows.
             if attempt.storing.load(Ordering::Relaxed) { std::future::pending().await } else { order }
         };

@@ -18,19 +18,21 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) async fn run(self, mut context: Context) -> Outcome {
-        let mut chosen = self.selection.chosen()?;
+        let names = self.selection.names()?;
         let config = context.config(Needs { broker: true, ..Needs::default() })?;
         let session = config.session().await?;
+        let mut chosen = self.selection.chosen(names, &session).await?;
         for queue in self.selection.queue.list() {
             let mut letters = open(&session, *queue).await?;
             while let Some(letter) = letters.next().await.map_err(|error| dead_failure(&error))? {
                 if !chosen.takes(&letter) {
                     continue;
                 }
-                let dropped = serde_json::json!({ "id": letter.message_id, "dropped": true });
-                let id = letter.message_id.clone().unwrap_or_else(|| "(no id)".to_owned());
+                let lane = letter.job().map(|job| job.lane);
+                let dropped = serde_json::json!({ "id": letter.message_id, "lane": lane, "dropped": true });
+                let id = super::named(&letter);
                 letter.remove().await.map_err(|error| dead_failure(&error))?;
-                context.out.value(&dropped, |_| format!("{}  dropped", crate::output::safe(&id)))?;
+                context.out.value(&dropped, |_| format!("{}  dropped", id))?;
             }
             letters.close().await.map_err(|error| dead_failure(&error))?;
         }

@@ -39,9 +39,8 @@ impl History {
 
     /// The attempts at the letter's job, oldest first.
     pub(super) async fn of(&self, letter: &DeadLetter) -> Outcome<Vec<Attempt>> {
-        let id = letter.message_id.as_deref().and_then(|id| id.parse().ok());
-        let (Some(ledger), Some(id)) = (&self.0, id) else { return Ok(Vec::new()) };
-        let states = ledger.states(&[id]).await?;
+        let (Some(ledger), Some(job)) = (&self.0, letter.job()) else { return Ok(Vec::new()) };
+        let states = ledger.states(&[job]).await?;
         Ok(states.into_iter().flat_map(|state| state.attempts).map(Attempt).collect())
     }
 }

@@ -4,6 +4,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 use valet_broker::{DeadLetter, DeadQueue};
+use valet_protocol::Lane;
 
 use super::history::{self, History};
 use super::{Queues, dead_failure, open, queue_name};
@@ -27,6 +28,7 @@ pub(super) struct Options {
 #[derive(Debug, Serialize)]
 pub(super) struct Entry<'a> {
     pub(super) id: Option<&'a str>,
+    pub(super) lane: Option<Lane>,
     pub(super) queue: &'static str,
     pub(super) reason: &'a str,
     pub(super) detail: Option<&'a str>,
@@ -66,6 +68,7 @@ impl<'a> Entry<'a> {
     pub(super) fn of(letter: &'a DeadLetter, queue: DeadQueue) -> Self {
         Self {
             id: letter.message_id.as_deref(),
+            lane: letter.job().map(|job| job.lane),
             queue: queue_name(queue),
             reason: &letter.reason,
             detail: letter.detail.as_deref(),
@@ -80,6 +83,8 @@ impl<'a> Entry<'a> {
 
     fn line(&self) -> String {
         let id = safe(self.id.unwrap_or("(no id)"));
+        let lane = self.lane.as_ref().filter(|lane| **lane != Lane::default());
+        let id = lane.map_or_else(|| id.clone(), |lane| format!("{lane}/{id}"));
         let detail = self.detail.map(|detail| format!(": {}", safe(detail))).unwrap_or_default();
         let line = format!("{id:<36}  {:<7}  {}{detail}", self.queue, safe(self.reason));
         if self.history.is_empty() { line } else { format!("{line}\n    {}", history::line(&self.history)) }

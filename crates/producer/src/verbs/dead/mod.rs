@@ -1,9 +1,11 @@
 //! `valet dead`: look at jobs that were given up, send them again, or drop them.
 //! A letter leaves its queue only after what replaces it is confirmed, or when a person says so.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand, ValueEnum};
 use valet_broker::{DeadError, DeadLetter, DeadLetters, DeadQueue, Session};
-use valet_protocol::JobId;
+use valet_protocol::{JobKey, Lane};
 
 use super::ids;
 use crate::context::Context;
@@ -83,48 +85,81 @@ struct Selection {
     /// With --all: only letters with this reason
     #[arg(long, value_name = "REASON", requires = "all")]
     reason: Option<String>,
+    #[command(flatten)]
+    in_lane: ids::InLane,
     /// Which queue
     #[arg(long, value_enum, default_value_t = Queues::Both)]
     queue: Queues,
 }
 
-/// The letters of a selection, and which ids were met.
+/// The letters of a selection, and which jobs were met.
 struct Chosen {
-    ids: Option<Vec<JobId>>,
+    jobs: Option<Vec<JobKey>>,
     reason: Option<String>,
-    met: Vec<JobId>,
+    lane: Option<Lane>,
+    met: Vec<JobKey>,
 }
 
 impl Selection {
-    fn of_ids(ids: Vec<String>) -> Self {
-        Self { ids, all: false, reason: None, queue: Queues::Both }
+    fn of_ids(ids: Vec<String>, in_lane: ids::InLane) -> Self {
+        Self { ids, all: false, reason: None, in_lane, queue: Queues::Both }
     }
 
-    fn chosen(&self) -> Outcome<Chosen> {
-        let ids = if self.all { None } else { Some(ids::read(&self.ids)?) };
-        Ok(Chosen { ids, reason: self.reason.clone(), met: Vec::new() })
+    /// The jobs that are named; none where all letters are meant.
+    fn names(&self) -> Outcome<Option<Vec<ids::Name>>> {
+        if self.all { Ok(None) } else { self.in_lane.read(&self.ids).map(Some) }
+    }
+
+    /// Which letters are meant. Where a name says no lane, the queues are looked through first: letters of two lanes
+    /// may have one id, and a stranger's must not be taken along.
+    async fn chosen(&self, names: Option<Vec<ids::Name>>, session: &Session) -> Outcome<Chosen> {
+        let chosen = Chosen {
+            jobs: None,
+            reason: self.reason.clone(),
+            lane: self.in_lane.lane.clone(),
+            met: Vec::new(),
+        };
+        let Some(names) = names else { return Ok(chosen) };
+        let is_told = names.iter().all(|name| name.lane.is_some());
+        let known = if is_told { Vec::new() } else { self.survey(&names, session).await? };
+        let jobs = names.iter().map(|name| name.only(&known)).collect::<Outcome<_>>()?;
+        Ok(Chosen { jobs: Some(jobs), ..chosen })
+    }
+
+    /// The jobs that the names can mean and that have letters; each once.
+    async fn survey(&self, names: &[ids::Name], session: &Session) -> Outcome<Vec<JobKey>> {
+        let mut known = BTreeSet::new();
+        for queue in self.queue.list() {
+            let mut letters = open(session, *queue).await?;
+            while let Some(letter) = letters.next().await.map_err(|error| dead_failure(&error))? {
+                known.extend(letter.job().filter(|job| names.iter().any(|name| name.is_of(job))));
+            }
+            letters.close().await.map_err(|error| dead_failure(&error))?;
+        }
+        Ok(known.into_iter().collect())
     }
 }
 
 impl Chosen {
     /// Whether this letter is meant.
     fn takes(&mut self, letter: &DeadLetter) -> bool {
-        let Some(ids) = &self.ids else {
-            return self.reason.as_ref().is_none_or(|reason| *reason == letter.reason);
+        let Some(jobs) = &self.jobs else {
+            let is_of = |lane: &Lane| letter.job().is_some_and(|job| job.lane == *lane);
+            return self.reason.as_ref().is_none_or(|reason| *reason == letter.reason)
+                && self.lane.as_ref().is_none_or(is_of);
         };
-        let id = letter.message_id.as_deref().and_then(|text| text.parse::<JobId>().ok());
-        let Some(id) = id.filter(|id| ids.contains(id)) else { return false };
-        self.met.push(id);
+        let Some(job) = letter.job().filter(|job| jobs.contains(job)) else { return false };
+        self.met.push(job);
         true
     }
 
-    /// Ids that no letter had.
-    fn missing(&self) -> Vec<JobId> {
-        let ids = self.ids.iter().flatten();
-        ids.filter(|id| !self.met.contains(id)).copied().collect()
+    /// Jobs that no letter was of.
+    fn missing(&self) -> Vec<&JobKey> {
+        let jobs = self.jobs.iter().flatten();
+        jobs.filter(|job| !self.met.contains(job)).collect()
     }
 
-    /// Fails if an id was not met.
+    /// Fails if a job was not met.
     fn all_met(&self) -> Outcome {
         let missing: Vec<_> = self.missing().iter().map(ToString::to_string).collect();
         if missing.is_empty() {
@@ -133,6 +168,12 @@ impl Chosen {
         Err(Failure::new(Exit::Data, format!("no dead letter of {}", missing.join(", ")))
             .advise("`valet dead ls` lists them; `valet status ID` tells where a job stands"))
     }
+}
+
+/// A letter's job for people.
+fn named(letter: &DeadLetter) -> String {
+    let id = || crate::output::safe(letter.message_id.as_deref().unwrap_or("(no id)"));
+    letter.job().map_or_else(id, |job| job.to_string())
 }
 
 async fn open(session: &Session, queue: DeadQueue) -> Outcome<DeadLetters> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use valet_broker::{DeadLetter, DeadQueue, EventLog, Session, Start};
-use valet_protocol::JobId;
+use valet_protocol::JobKey;
 
 use super::{Selection, dead_failure, open, queue_name};
 use crate::config::Needs;
@@ -17,6 +17,7 @@ use crate::output::safe;
 use crate::replay::{ReplayError, plan_again};
 use crate::submit::Submitter;
 use crate::verbs::ending;
+use crate::verbs::ids::InLane;
 use crate::verbs::options::{Patience, duration};
 use crate::verify::Verifier;
 
@@ -44,15 +45,16 @@ pub(crate) struct Options {
 
 impl Options {
     /// The replay of these jobs' letters, wherever they are.
-    pub(crate) fn of_ids(ids: Vec<String>, ttl: Option<Duration>, wait: bool, patience: Patience) -> Self {
-        Self { selection: Selection::of_ids(ids), ttl, dry_run: false, wait, patience }
+    pub(crate) fn of_ids(ids: Vec<String>, in_lane: InLane, ttl: Option<Duration>, wait: bool, patience: Patience) -> Self {
+        Self { selection: Selection::of_ids(ids, in_lane), ttl, dry_run: false, wait, patience }
     }
 
     pub(crate) async fn run(self, mut context: Context) -> Outcome {
-        let mut chosen = self.selection.chosen()?;
+        let names = self.selection.names()?;
         let config = context.config(Needs { broker: true, storage: true, ..Needs::default() })?;
         let minter = config.minter()?;
         let session = config.session().await?;
+        let mut chosen = self.selection.chosen(names, &session).await?;
         // Opened first: what the log says of these jobs from before is their old end, and does not count.
         let mut watch = if self.wait { Some(open_watch(&session).await?) } else { None };
         let submitter = Submitter::new(session.clone(), minter.clone());
@@ -64,7 +66,7 @@ impl Options {
                     continue;
                 }
                 match self.replay(&mut context, &submitter, letter, *queue).await? {
-                    Some(id) => watch.iter_mut().for_each(|watch| watch.add(id)),
+                    Some(job) => watch.iter_mut().for_each(|watch| watch.add(job.clone())),
                     None => refused += 1,
                 }
             }
@@ -93,7 +95,7 @@ impl Options {
         submitter: &Submitter,
         letter: DeadLetter,
         queue: DeadQueue,
-    ) -> Outcome<Option<JobId>> {
+    ) -> Outcome<Option<JobKey>> {
         let ttl = self.ttl.map(|ttl| ttl.as_secs());
         let plan = match plan_again(submitter.minter().signer(), &letter, ttl) {
             Ok(plan) => plan,
@@ -108,12 +110,12 @@ impl Options {
             letter.remove().await.map_err(|error| dead_failure(&error))?;
         }
         let done = if self.dry_run { "would be replayed" } else { "replayed" };
-        let value = serde_json::json!({ "id": plan.id, "queue": queue_name(queue), "replayed": !self.dry_run,
+        let value = serde_json::json!({ "id": plan.id, "lane": plan.lane, "queue": queue_name(queue), "replayed": !self.dry_run,
                                         "input": plan.input, "output": plan.output });
-        let text = format!("{}  {done}  {} -> {}", plan.id, safe(plan.input.as_str()), safe(plan.output.as_str()));
+        let text = format!("{}  {done}  {} -> {}", plan.key(), safe(plan.input.as_str()), safe(plan.output.as_str()));
         context.out.value(&value, |_| text)?;
         context.out.flush()?;
-        Ok(Some(plan.id))
+        Ok(Some(plan.key()))
     }
 }
 
@@ -126,7 +128,7 @@ async fn open_watch(session: &Session) -> Outcome<Watch> {
 
 fn complain(context: &Context, letter: &DeadLetter, error: &ReplayError) {
     let failure = Failure::from_error(Exit::Data, error).advise(error.advice());
-    let id = safe(letter.message_id.as_deref().unwrap_or("(no id)"));
+    let id = super::named(letter);
     if context.globals.json {
         let mut value = failure.to_json();
         value["error"]["id"] = serde_json::json!(letter.message_id);

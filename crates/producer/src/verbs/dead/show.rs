@@ -20,18 +20,24 @@ pub(super) struct Options {
     /// The job's id
     #[arg(value_name = "ID")]
     id: String,
+    #[command(flatten)]
+    in_lane: ids::InLane,
 }
 
 impl Options {
     pub(super) async fn run(self, mut context: Context) -> Outcome {
-        let id = ids::parse(&self.id)?.to_string();
+        let name = self.in_lane.parse(&self.id)?;
         let config = context.config(Needs { broker: true, ..Needs::default() })?;
         let session = config.session().await?;
         let known = History::open(&config, &session, &context).await;
         let mut shown = false;
         for queue in Queues::Both.list() {
             let mut letters = open(&session, *queue).await?;
-            if let Some(letter) = letters.find(&id).await.map_err(|error| dead_failure(&error))? {
+            // All of them: the letter of another lane's job may have the same id.
+            while let Some(letter) = letters.next().await.map_err(|error| dead_failure(&error))? {
+                if !letter.job().is_some_and(|job| name.is_of(&job)) {
+                    continue;
+                }
                 shown = true;
                 let mut entry = Entry::of(&letter, *queue);
                 entry.history = known.of(&letter).await?;
@@ -43,7 +49,7 @@ impl Options {
         context.out.flush()?;
         match shown {
             true => Ok(()),
-            false => Err(Failure::new(Exit::Data, format!("no dead letter of {id}"))
+            false => Err(Failure::new(Exit::Data, format!("no dead letter of {}", name.id))
                 .advise("`valet dead ls` lists them; `valet status ID` tells where a job stands")),
         }
     }
