@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use valet_protocol::{
-    Accepted, Cancelled, Dead, Detail, Expired, Failed, JobId, Lane, Reason, Report, ReportData, Retrying,
-    Stored, Submitted, Success, Timings,
+    Accepted, Cancelled, Dead, Detail, Expired, Failed, JobId, JobKey, Lane, Reason, Report, ReportData,
+    Retrying, Stored, Submitted, Success, Timings,
 };
 use valet_status::{JobRecord, State};
 
@@ -30,7 +30,7 @@ pub(super) type Key = (u32, u32);
 impl Ledger {
     pub(super) fn new(ids: &[JobId]) -> Self {
         Self {
-            records: ids.iter().map(|id| JobRecord::unseen(*id)).collect(),
+            records: ids.iter().map(|id| JobRecord::unseen(JobKey::new(Lane::default(), *id))).collect(),
             words: [State::Unseen; JOBS],
             submitted_at: [None; JOBS],
             now: Timestamp::now(),
