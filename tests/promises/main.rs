@@ -1,6 +1,7 @@
 //! End-to-end promises, one module each. Never mocks RabbitMQ, Azurite or ffmpeg.
 
 mod again;
+mod asyncapi;
 mod attacks;
 mod backpressure;
 mod backstage;
@@ -33,6 +34,7 @@ mod prove;
 mod remint;
 mod replay;
 mod retry;
+mod samples;
 mod stage;
 mod status;
 mod token;

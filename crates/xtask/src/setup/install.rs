@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::machine::{AZURITE, STATIC_FFMPEG};
+use super::machine::{AZURITE, JAVASCRIPT_SAMPLE, PYTHON_SAMPLE, STATIC_FFMPEG, Tool};
 use super::plan::{Installer, Plan};
 use crate::shell;
 
@@ -36,10 +36,16 @@ pub(super) fn install(plan: &Plan) -> Result<(), String> {
         apt(plan)?;
     }
     if plan.azurite {
-        npm()?;
+        npm(&AZURITE)?;
     }
     if plan.static_ffmpeg {
         static_ffmpeg()?;
+    }
+    if plan.javascript_sample {
+        npm(&JAVASCRIPT_SAMPLE)?;
+    }
+    if plan.python_sample {
+        python_sample()?;
     }
     Ok(())
 }
@@ -56,11 +62,33 @@ fn apt(plan: &Plan) -> Result<(), String> {
     shell::check(command.args(["-c", APT, "apt"]).args(&plan.packages))
 }
 
-fn npm() -> Result<(), String> {
+fn npm(tool: &Tool) -> Result<(), String> {
     shell::check(
-        shell::command("npm").args(["ci", "--no-progress", "--loglevel=error"]).current_dir(AZURITE.folder()),
+        shell::command("npm").args(["ci", "--no-progress", "--loglevel=error"]).current_dir(tool.folder()),
     )?;
-    AZURITE.set_stamp()
+    tool.set_stamp()
+}
+
+/// Beside the sample, where `PYTHONPATH` finds it: no environment of its own, which would need one more package, and
+/// nothing of the machine's own Python is touched. Only wheels: no foreign code runs while it is installed.
+fn python_sample() -> Result<(), String> {
+    let folder = PYTHON_SAMPLE.folder();
+    renew(&folder.join("packages")).map_err(|cause| format!("cannot empty {}: {cause}", folder.display()))?;
+    shell::check(
+        shell::command("python3")
+            .args(["-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-deps"])
+            .args([
+                "--only-binary",
+                ":all:",
+                "--require-hashes",
+                "-r",
+                "requirements.txt",
+                "--target",
+                "packages",
+            ])
+            .current_dir(&folder),
+    )?;
+    PYTHON_SAMPLE.set_stamp()
 }
 
 /// Takes the one program out of its wheel, which is a zip file. Python unpacks it without the right to run it.

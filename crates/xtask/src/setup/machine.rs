@@ -8,8 +8,8 @@ use valet_testkit::{Postgres, postgres, process::find_program, workspace};
 use crate::shell;
 
 /// What tests and demo need, in words.
-pub(crate) const NEEDS: &str =
-    "RabbitMQ ≥ 3.10, PostgreSQL, ffmpeg with ffprobe, a newer ffmpeg in one file, Node ≥ 18, Azurite 3.37";
+pub(crate) const NEEDS: &str = "RabbitMQ ≥ 3.10, PostgreSQL, ffmpeg with ffprobe, a newer ffmpeg in one file, Node ≥ 18, Azurite 3.37, \
+                                what the partners' samples use";
 
 /// The oldest Node that runs Azurite 3.37 (its manifest asks for 22; its tests of ours pass on 18.20).
 const NODE_MAJOR_MIN: u32 = 18;
@@ -30,6 +30,12 @@ pub(crate) struct Machine {
     pub(crate) has_python: bool,
     pub(crate) has_pip: bool,
     pub(crate) has_static_ffmpeg: bool,
+    pub(crate) has_python_sample: bool,
+    /// What the sample in shell calls.
+    pub(crate) has_curl: bool,
+    pub(crate) has_jq: bool,
+    pub(crate) has_openssl: bool,
+    pub(crate) has_javascript_sample: bool,
     pub(crate) has_apt: bool,
     pub(crate) is_root: bool,
     pub(crate) has_sudo: bool,
@@ -48,6 +54,11 @@ impl Machine {
             has_python: has("python3"),
             has_pip: shell::output(shell::command("python3").args(["-m", "pip", "--version"])).is_ok(),
             has_static_ffmpeg: STATIC_FFMPEG.is_installed(),
+            has_curl: has("curl"),
+            has_jq: has("jq"),
+            has_openssl: has("openssl"),
+            has_python_sample: PYTHON_SAMPLE.is_installed(),
+            has_javascript_sample: JAVASCRIPT_SAMPLE.is_installed(),
             has_apt: has("apt-get"),
             is_root: shell::output(shell::command("id").arg("-u")).is_ok_and(|id| id.trim() == "0"),
             has_sudo: has("sudo"),
@@ -59,7 +70,7 @@ impl Machine {
     }
 }
 
-/// Something that is installed below `tools`, as a file with hashes names it.
+/// Something that is installed in its folder, as a file with hashes names it.
 pub(super) struct Tool {
     /// Its folder, from the root.
     folder: &'static str,
@@ -79,6 +90,20 @@ pub(super) const AZURITE: Tool = Tool {
 /// The newer ffmpeg without shared libraries.
 pub(super) const STATIC_FFMPEG: Tool =
     Tool { folder: "tools/ffmpeg", lock_file: "requirements.txt", stamp: "bin/.installed-requirements.txt" };
+
+/// The libraries of the partner's sample in Python, beside it.
+pub(super) const PYTHON_SAMPLE: Tool = Tool {
+    folder: "examples/partner-python",
+    lock_file: "requirements.txt",
+    stamp: "packages/.installed-requirements.txt",
+};
+
+/// The libraries of the partner's sample in JavaScript, beside it.
+pub(super) const JAVASCRIPT_SAMPLE: Tool = Tool {
+    folder: "examples/partner-javascript",
+    lock_file: "package-lock.json",
+    stamp: "node_modules/.installed-lock.json",
+};
 
 impl Tool {
     /// Its folder.

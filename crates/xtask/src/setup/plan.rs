@@ -13,6 +13,10 @@ pub(super) struct Plan {
     pub(super) azurite: bool,
     /// Fetch the newer ffmpeg with pip.
     pub(super) static_ffmpeg: bool,
+    /// Fetch the libraries of the sample in Python with pip.
+    pub(super) python_sample: bool,
+    /// Run `npm ci` for the sample in JavaScript.
+    pub(super) javascript_sample: bool,
     /// Who runs apt.
     pub(super) installer: Installer,
 }
@@ -29,22 +33,31 @@ impl Plan {
     pub(super) fn make(machine: &Machine, services_given: bool) -> Self {
         let azurite = !services_given && !machine.has_azurite;
         let static_ffmpeg = !machine.has_static_ffmpeg;
+        let python_sample = !machine.has_python_sample;
+        let javascript_sample = !machine.has_javascript_sample;
+        let (by_pip, by_npm) = (static_ffmpeg || python_sample, azurite || javascript_sample);
         let missing = [
             ("rabbitmq-server", !services_given && !machine.has_rabbitmq),
             ("postgresql", !machine.has_postgres),
             ("ffmpeg", !machine.has_ffmpeg),
-            ("nodejs", !services_given && !machine.has_node()),
+            ("nodejs", !machine.has_node()),
             // Debian's Node comes without npm, and npm is needed only to install.
-            ("npm", azurite && !(machine.has_npm && machine.has_node())),
-            ("python3", static_ffmpeg && !machine.has_python),
-            ("python3-pip", static_ffmpeg && !machine.has_pip),
+            ("npm", by_npm && !(machine.has_npm && machine.has_node())),
+            ("python3", !machine.has_python),
+            ("python3-pip", by_pip && !machine.has_pip),
+            ("curl", !machine.has_curl),
+            ("jq", !machine.has_jq),
+            ("openssl", !machine.has_openssl),
         ];
         let packages = missing.into_iter().filter_map(|(name, is_missing)| is_missing.then_some(name));
-        Self { packages: packages.collect(), azurite, static_ffmpeg, installer: installer(machine) }
+        let packages = packages.collect();
+        let installer = installer(machine);
+        Self { packages, azurite, static_ffmpeg, python_sample, javascript_sample, installer }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.packages.is_empty() && !self.azurite && !self.static_ffmpeg
+        let by_npm = self.azurite || self.javascript_sample;
+        self.packages.is_empty() && !by_npm && !self.static_ffmpeg && !self.python_sample
     }
 
     /// Whether a person must install the packages.
@@ -79,6 +92,15 @@ impl fmt::Display for Plan {
         if self.static_ffmpeg {
             writeln!(f, "to fetch by pip: ffmpeg, as tools/ffmpeg/requirements.txt names it (173 MB)")?;
         }
+        if self.python_sample {
+            writeln!(f, "to fetch by pip: what examples/partner-python/requirements.txt names (30 MB)")?;
+        }
+        if self.javascript_sample {
+            writeln!(
+                f,
+                "to install by npm: what examples/partner-javascript/package-lock.json names (20 MB)"
+            )?;
+        }
         Ok(())
     }
 }
@@ -111,6 +133,11 @@ mod tests {
         has_python: false,
         has_pip: false,
         has_static_ffmpeg: false,
+        has_python_sample: false,
+        has_curl: false,
+        has_jq: false,
+        has_openssl: false,
+        has_javascript_sample: false,
         has_apt: true,
         is_root: true,
         has_sudo: false,
@@ -122,19 +149,25 @@ mod tests {
         node_major: 18,
         has_npm: false,
         has_azurite: true,
+        has_python: true,
         has_static_ffmpeg: true,
+        has_python_sample: true,
+        has_curl: true,
+        has_jq: true,
+        has_openssl: true,
+        has_javascript_sample: true,
         ..BARE_DEBIAN
     };
 
     #[test]
     fn a_bare_debian_gets_everything() {
         let plan = Plan::make(&BARE_DEBIAN, false);
-        let all = ["rabbitmq-server", "postgresql", "ffmpeg", "nodejs", "npm", "python3", "python3-pip"];
-        assert_eq!(plan.packages, all);
-        assert!(plan.azurite && plan.static_ffmpeg);
+        let all = "rabbitmq-server postgresql ffmpeg nodejs npm python3 python3-pip curl jq openssl";
+        assert_eq!(plan.packages.join(" "), all);
+        assert!(plan.azurite && plan.static_ffmpeg && plan.python_sample && plan.javascript_sample);
         assert!(plan.installer == Installer::Root && !plan.needs_person());
         let text = plan.to_string();
-        assert!(text.starts_with(&format!("to install by apt: {}\n", all.join(" "))), "{text}");
+        assert!(text.starts_with(&format!("to install by apt: {all}\n")), "{text}");
         assert!(text.contains("Azurite") && text.contains("requirements.txt"), "{text}");
     }
 
@@ -147,6 +180,8 @@ mod tests {
 
     #[test]
     fn npm_is_needed_only_to_install() {
+        let plan = Plan::make(&Machine { has_javascript_sample: false, ..COMPLETE }, true);
+        assert_eq!((plan.packages, plan.javascript_sample), (vec!["npm"], true));
         let plan = Plan::make(&Machine { has_azurite: false, ..COMPLETE }, false);
         assert_eq!((plan.packages, plan.azurite), (vec!["npm"], true));
         let plan = Plan::make(&Machine { has_azurite: false, has_npm: true, ..COMPLETE }, false);
@@ -154,9 +189,11 @@ mod tests {
     }
 
     #[test]
-    fn python_is_needed_only_to_fetch() {
-        let plan = Plan::make(&Machine { has_static_ffmpeg: false, has_python: true, ..COMPLETE }, false);
+    fn pip_is_needed_only_to_fetch() {
+        let plan = Plan::make(&Machine { has_static_ffmpeg: false, ..COMPLETE }, false);
         assert_eq!((plan.packages, plan.static_ffmpeg), (vec!["python3-pip"], true));
+        let plan = Plan::make(&Machine { has_python_sample: false, ..COMPLETE }, false);
+        assert_eq!((plan.packages, plan.python_sample), (vec!["python3-pip"], true));
     }
 
     #[test]
@@ -166,8 +203,9 @@ mod tests {
     }
 
     #[test]
-    fn services_elsewhere_need_only_ffmpeg_here() {
-        let plan = Plan::make(&Machine { has_static_ffmpeg: true, has_postgres: true, ..BARE_DEBIAN }, true);
+    fn services_elsewhere_are_not_installed_here() {
+        let bare = Machine { has_rabbitmq: false, has_azurite: false, has_ffmpeg: false, ..COMPLETE };
+        let plan = Plan::make(&bare, true);
         assert_eq!((plan.packages, plan.azurite), (vec!["ffmpeg"], false));
     }
 
