@@ -1,4 +1,5 @@
-//! `docs/wire-format.md` says what the code does: its tables are generated, its examples are read.
+//! `docs/wire-format.md` and `docs/partners.md` say what the code does: tables and samples are generated, examples
+//! are read.
 
 #![allow(clippy::unwrap_used)] // in the tests' own helpers too
 
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 
 use common::{assert_file, docs};
 use serde_json::Value;
-use valet_protocol::{JobMessage, Reason, ReportKind, amqp, limits, schema};
+use valet_protocol::{JobMessage, Reason, Report, ReportKind, amqp, limits, schema};
 
 const PAGE: &str = "wire-format.md";
 
@@ -16,12 +17,56 @@ fn page() -> String {
     std::fs::read_to_string(docs(PAGE)).unwrap()
 }
 
-/// The page with everything between the marks of `name` replaced.
-fn with_section(page: &str, name: &str, content: &str) -> String {
-    let start = format!("<!-- generated:{name} -->\n");
-    let (before, rest) = page.split_once(&start).unwrap_or_else(|| panic!("{PAGE} lacks the mark {start}"));
-    let (_, after) = rest.split_once("<!-- /generated -->").unwrap();
-    format!("{before}{start}{content}<!-- /generated -->{after}")
+/// The page with everything between each pair of marks written anew.
+fn renewed(page: &str) -> String {
+    let (mut text, mut rest) = (String::new(), page);
+    while let Some((before, after)) = rest.split_once("<!-- generated:") {
+        let (name, old) = after.split_once(" -->\n").expect("a mark has a name");
+        text += &format!("{before}<!-- generated:{name} -->\n{}<!-- /generated -->", section(name));
+        rest = old.split_once("<!-- /generated -->").expect("a generated part ends").1;
+    }
+    text + rest
+}
+
+fn section(name: &str) -> String {
+    match name {
+        "message" => message(),
+        "kinds" => kinds(),
+        "data" => data(),
+        "examples" => examples(),
+        "reasons" => reasons(),
+        "limits" => limits_table(),
+        "python" => code("python", &sample("partner-python/partner.py")),
+        "seal" => code("python", &function(&sample("partner-python/partner.py"), "seal")),
+        "javascript" => code("javascript", &sample("partner-javascript/partner.mjs")),
+        other => panic!("nothing is generated for {other}"),
+    }
+}
+
+fn sample(name: &str) -> String {
+    std::fs::read_to_string(docs("../examples").join(name)).unwrap()
+}
+
+fn code(language: &str, text: &str) -> String {
+    assert!(!text.contains("```"));
+    format!("```{language}\n{}\n```\n", text.trim_end())
+}
+
+/// One function of a Python file.
+fn function(file: &str, name: &str) -> String {
+    let start = file.find(&format!("def {name}(")).unwrap_or_else(|| panic!("there is no {name}"));
+    let text = &file[start..];
+    text.split_once("\n\n\n").map_or(text, |(function, _)| function).to_owned()
+}
+
+/// The data of one report of each kind, every field set.
+fn examples() -> String {
+    let example = |report: Report| {
+        let data = &serde_json::to_value(&report).unwrap()["data"];
+        let data = serde_json::to_string_pretty(&common::sorted(data)).unwrap();
+        format!("`{}`:\n\n{}", report.kind().event_type(), code("json", &data))
+    };
+    common::reports().into_iter().map(example).collect::<Vec<_>>().join("\n")
 }
 
 fn rows(head: &str, rows: impl Iterator<Item = String>) -> String {
@@ -120,16 +165,11 @@ fn data() -> String {
 }
 
 #[test]
-fn the_tables_are_those_of_the_code() {
-    let sections = [
-        ("message", message()),
-        ("kinds", kinds()),
-        ("data", data()),
-        ("reasons", reasons()),
-        ("limits", limits_table()),
-    ];
-    let expected = sections.iter().fold(page(), |page, (name, content)| with_section(&page, name, content));
-    assert_file(&docs(PAGE), &expected);
+fn the_tables_are_those_of_the_code_and_the_samples_the_files_that_run() {
+    for name in [PAGE, "partners.md"] {
+        let page = std::fs::read_to_string(docs(name)).unwrap();
+        assert_file(&docs(name), &renewed(&page));
+    }
 }
 
 #[test]
@@ -161,4 +201,26 @@ fn names_of_properties_and_headers_are_those_of_the_code() {
     for (name, _) in common::reports()[0].to_event().headers {
         assert!(page.contains(&format!("| `{name}` |")), "{name}");
     }
+}
+
+/// The settings on the partners' page are those of the samples, and its message is one.
+#[test]
+fn every_example_for_partners_is_what_it_says() {
+    let page = std::fs::read_to_string(docs("partners.md")).unwrap();
+    let blocks = page.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let blocks: Vec<Value> = blocks.map(|block| serde_json::from_str(block).unwrap()).collect();
+    let settings: Vec<_> = blocks.iter().filter(|block| block.get("broker_url").is_some()).collect();
+    for name in ["partner-python/partner.json", "partner-javascript/partner.json"] {
+        let file: Value = serde_json::from_str(&sample(name)).unwrap();
+        assert_eq!(settings, [&file], "{name}");
+    }
+    let is_open = |block: &&Value| block.get("submitted_at").is_some() && block["input"].get("url").is_some();
+    let messages: Vec<_> = blocks.iter().filter(is_open).collect();
+    assert_eq!(messages.len(), 1);
+    JobMessage::decode(messages[0].to_string().as_bytes()).unwrap();
+    assert_eq!(
+        blocks.len(),
+        settings.len() + messages.len() + ReportKind::ALL.len() + 1,
+        "and one sealed message"
+    );
 }
