@@ -61,7 +61,8 @@ impl Running {
         }
     }
 
-    fn end(&mut self, lane: Lane, job: JobId) {
+    /// A job runs no more, or was never sent.
+    pub fn end(&mut self, lane: Lane, job: JobId) {
         let key = (lane, job);
         if self.jobs.remove(&key).is_none() {
             return;

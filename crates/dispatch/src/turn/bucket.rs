@@ -12,6 +12,8 @@ const EARLY_MAX: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Bucket {
     interval: Duration,
+    /// How much earlier than it is due a start may come.
+    early_max: Duration,
     /// When the next start is due.
     due: Instant,
 }
@@ -20,7 +22,13 @@ impl Bucket {
     /// Nothing has started yet.
     #[must_use]
     pub fn new(per_minute: u32, now: Instant) -> Self {
-        Self { interval: interval(per_minute), due: now }
+        Self::with_burst(per_minute, EARLY_MAX, now)
+    }
+
+    /// One in which starts may come earlier than they are due: a burst of what `early_max` holds.
+    #[must_use]
+    pub fn with_burst(per_minute: u32, early_max: Duration, now: Instant) -> Self {
+        Self { interval: interval(per_minute), early_max, due: now }
     }
 
     /// The same with another ceiling; what was used stays used.
@@ -31,7 +39,7 @@ impl Bucket {
     /// Whether one more may start now.
     #[must_use]
     pub fn has(&self, now: Instant) -> bool {
-        self.due.saturating_duration_since(now) <= EARLY_MAX
+        self.due.saturating_duration_since(now) <= self.early_max
     }
 
     /// One has started.

@@ -46,7 +46,7 @@ fn crates() -> Result<Vec<String>, String> {
     Ok(closure::differences(&table::parse(&text)?, &built))
 }
 
-/// Wall (c): the worker has nothing of the crate that signs. The producer has, or the search is blind.
+/// Wall (c): worker and dispatcher have nothing of the crate that signs. The producer has, or the search is blind.
 fn programs() -> Result<Vec<String>, String> {
     shell::build_programs()?;
     let folder = workspace::program_folder();
@@ -54,7 +54,10 @@ fn programs() -> Result<Vec<String>, String> {
         let path = folder.join(name);
         fs::read(&path).map_err(|cause| format!("cannot read {}: {cause}", path.display()))
     };
-    Ok(symbols::complaints(&read("valet-worker")?, &read("valet")?))
+    let (worker, dispatch) = (read("valet-worker")?, read("valet-dispatch")?);
+    let keyless = [("valet-worker", &worker), ("valet-dispatch", &dispatch)]
+        .map(|(name, bytes)| symbols::Keyless { name, bytes });
+    Ok(symbols::complaints(&keyless, &read("valet")?))
 }
 
 #[cfg(test)]

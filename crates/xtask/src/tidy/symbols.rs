@@ -5,20 +5,33 @@
 
 /// Any of these in a program says that it holds code of the crate that signs.
 const OF_MINT: [&str; 2] = ["valet_mint", "crates/mint/src"];
-/// In a worker that is not stripped.
-const OF_WORKER: &str = "valet_worker";
+/// A program that must not be able to sign.
+#[derive(Clone, Copy)]
+pub(super) struct Keyless<'a> {
+    /// Its name, which is its crate's with a hyphen.
+    pub(super) name: &'static str,
+    /// Its bytes.
+    pub(super) bytes: &'a [u8],
+}
 
-/// Complaints about the two programs: `worker` must have nothing of the crate that signs, and `producer`
+/// Complaints about the programs: each of `keyless` must have nothing of the crate that signs, and `producer`
 /// must, which shows that the search finds it.
-pub(super) fn complaints(worker: &[u8], producer: &[u8]) -> Vec<String> {
-    let found = OF_MINT.iter().filter(|&name| contains(worker, name));
-    let mut lines: Vec<String> =
-        found.map(|name| format!("the program valet-worker has `{name}` in it: it can sign")).collect();
-    if !contains(worker, OF_WORKER) {
-        lines.push("the program valet-worker is stripped: nothing is proven about it".to_owned());
-    }
+pub(super) fn complaints(keyless: &[Keyless<'_>], producer: &[u8]) -> Vec<String> {
+    let mut lines: Vec<String> = keyless.iter().copied().flat_map(of_keyless).collect();
     if !contains(producer, OF_MINT[0]) {
         lines.push("the program valet shows nothing of valet_mint: the search is blind".to_owned());
+    }
+    lines
+}
+
+fn of_keyless(program: Keyless<'_>) -> Vec<String> {
+    let Keyless { name, bytes } = program;
+    let found = OF_MINT.iter().filter(|&part| contains(bytes, part));
+    let mut lines: Vec<String> =
+        found.map(|part| format!("the program {name} has `{part}` in it: it can sign")).collect();
+    // In a program that is not stripped its own crate shows.
+    if !contains(bytes, &name.replace('-', "_")) {
+        lines.push(format!("the program {name} is stripped: nothing is proven about it"));
     }
     lines
 }
@@ -32,29 +45,41 @@ mod tests {
     use super::*;
 
     const WORKER: &[u8] = b"\x7fELF _ZN12valet_worker3run";
+    const DISPATCH: &[u8] = b"\x7fELF _ZN14valet_dispatch3run";
     const PRODUCER: &[u8] = b"\x7fELF _ZN10valet_mint4sign";
+
+    fn of(worker: &[u8], dispatch: &[u8], producer: &[u8]) -> Vec<String> {
+        let worker = Keyless { name: "valet-worker", bytes: worker };
+        complaints(&[worker, Keyless { name: "valet-dispatch", bytes: dispatch }], producer)
+    }
 
     #[test]
     fn each_in_its_place_is_fine() {
-        assert_eq!(complaints(WORKER, PRODUCER), [""; 0]);
+        assert_eq!(of(WORKER, DISPATCH, PRODUCER), [""; 0]);
     }
 
     #[test]
     fn a_worker_with_the_signers_code_is_red() {
         let linked = [WORKER, b"_RNvCs1_10valet_mint4sign"].concat();
-        assert!(complaints(&linked, PRODUCER)[0].contains("`valet_mint`"));
+        assert!(of(&linked, DISPATCH, PRODUCER)[0].contains("`valet_mint`"));
         let inlined = [WORKER, b"/src/crates/mint/src/sign.rs"].concat();
-        assert!(complaints(&inlined, PRODUCER)[0].contains("`crates/mint/src`"));
+        assert!(of(&inlined, DISPATCH, PRODUCER)[0].contains("`crates/mint/src`"));
     }
 
     #[test]
     fn the_producer_in_the_workers_place_is_red() {
-        assert!(complaints(PRODUCER, PRODUCER).iter().any(|line| line.contains("it can sign")));
+        assert!(of(PRODUCER, DISPATCH, PRODUCER).iter().any(|line| line.contains("it can sign")));
+    }
+
+    #[test]
+    fn a_dispatcher_with_the_signers_code_is_red() {
+        let linked = [DISPATCH, b"_RNvCs1_10valet_mint4sign"].concat();
+        assert!(of(WORKER, &linked, PRODUCER)[0].contains("valet-dispatch has `valet_mint`"));
     }
 
     #[test]
     fn a_stripped_worker_or_a_blind_search_is_red() {
-        assert!(complaints(b"\x7fELF", PRODUCER)[0].contains("stripped"));
-        assert!(complaints(WORKER, b"\x7fELF")[0].contains("blind"));
+        assert!(of(b"\x7fELF", DISPATCH, PRODUCER)[0].contains("stripped"));
+        assert!(of(WORKER, DISPATCH, b"\x7fELF")[0].contains("blind"));
     }
 }
