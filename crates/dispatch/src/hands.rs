@@ -28,9 +28,9 @@ const SENT_MAX: usize = 1_024;
 /// What the hands of one dispatcher share.
 #[derive(Debug)]
 pub struct Hands {
-    /// Jobs, and the reports about them.
+    /// Jobs.
     pub jobs: Publisher,
-    /// Refusals. Apart, so that a full queue of dead letters holds up no job.
+    /// Reports and refusals. Apart, so that a full queue of dead letters or of a partner's reports holds up no confirm.
     pub letters: Publisher,
     /// What every message must be like.
     pub policy: Policy,
@@ -112,17 +112,13 @@ impl Hands {
         self.ack(delivery, None).await;
     }
 
-    /// The submission first: whoever follows reports should know a job before its worker speaks of it.
+    /// The submission first: whoever follows reports should know a job before its worker speaks of it. Nobody waits
+    /// for its confirm: a partner's queue that is stuck must not make a job that was sent come again.
     async fn publish_job(&self, told: Option<Outgoing>, job: Outgoing) -> Result<(), PublishError> {
-        let told = match told {
-            Some(told) => Some(self.jobs.publish(told).await),
-            None => None,
-        };
-        self.jobs.publish(job).await.await?;
-        match told {
-            Some(told) => told.await,
-            None => Ok(()),
+        if let Some(told) = told {
+            drop(self.letters.publish(told).await);
         }
+        self.jobs.publish(job).await.await
     }
 
     async fn publish_end(

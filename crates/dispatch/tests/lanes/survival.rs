@@ -1,4 +1,4 @@
-//! Two dispatchers, one that is killed: none lost, and where nothing broke none doubled.
+//! Two dispatchers, one that is killed, a broker that restarts: none lost, and where nothing broke none doubled.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -64,4 +64,25 @@ async fn heavy_a_leader_killed_at_any_moment_loses_none() {
     let (seen, _dispatchers) = tokio::join!(site.work_off(&ids), killing);
     assert!(ids.iter().all(|id| seen.contains_key(id)));
     site.wait_depth("in.acme", 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heavy_a_broker_that_restarts_loses_none() {
+    let broker = Broker::start();
+    let site = Site::on(&broker).await;
+    let acme = site.partner("acme", |_| ()).await;
+    let ids = publish(&acme, 200).await;
+    let dispatcher = site.dispatcher("one");
+    wait_for("the dispatcher leads", PATIENCE, || {
+        let log = dispatcher.stderr();
+        if log.contains("sent to the workers") { Ok(()) } else { Err(log) }
+    });
+    tokio::task::block_in_place(|| {
+        broker.stop();
+        broker.restart();
+    });
+    let seen = site.work_off(&ids).await;
+    assert!(ids.iter().all(|id| seen.contains_key(id)));
+    site.wait_depth("in.acme", 0);
+    assert!(dispatcher.terminate(PATIENCE).success());
 }
