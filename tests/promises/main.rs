@@ -35,6 +35,7 @@ mod remint;
 mod replay;
 mod retry;
 mod samples;
+mod sealed;
 mod stage;
 mod status;
 mod token;

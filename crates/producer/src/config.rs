@@ -1,6 +1,7 @@
 //! Settings of `valet`: `--set` over `VALET_*` over `valet.toml`, read whole before any I/O, with all
 //! mistakes at once. Must never print a secret, nor accept one on the command line.
 
+mod fleet;
 mod oauth;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,8 @@ use valet_protocol::limits::REMINTS_MAX;
 use valet_settings::{Layers, Mistakes, Origin, Reader, Secret};
 use valet_telemetry::{Endpoint, EndpointError};
 
+pub use fleet::FleetSettings;
+use fleet::read_fleet;
 pub use oauth::OauthSettings;
 use oauth::read_oauth;
 
@@ -37,6 +40,8 @@ const KEYS: &[&str] = &[
     "status.url",
     "status.password_file",
     "status.retention_days",
+    "fleet.public_keys_file",
+    "fleet.seal",
     "oauth.signing_key_file",
     "oauth.key_id",
     "oauth.resource_server_id",
@@ -177,6 +182,8 @@ pub struct Config {
     pub remints: u32,
     /// How often the reminter of these settings mints anew for one job, whatever its messages say.
     pub reminter_remints_max: u32,
+    /// The keys that grants are sealed to.
+    pub fleet: FleetSettings,
     /// Where what became of jobs is kept.
     pub status: StatusSettings,
     /// What signs broker tokens; present when its key was given.
@@ -274,6 +281,7 @@ impl Config {
         let remints = reader.or_within("grants.remints", 0, 0..=REMINTS_MAX);
         let reminter_remints_max =
             reader.or_within("reminter.remints_max", REMINTER_REMINTS_MAX, 0..=REMINTS_MAX);
+        let fleet = read_fleet(&mut reader);
         let status = read_status(&mut reader);
         let oauth = read_oauth(&mut reader, needs.tokens);
         read_endpoint(&mut reader);
@@ -290,6 +298,7 @@ impl Config {
             name,
             remints,
             reminter_remints_max,
+            fleet,
             status,
             oauth,
         })

@@ -13,8 +13,8 @@ use crate::config::{Config, ConfigError, Needs, StorageSettings};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
-use crate::submit::JobMinter;
 use crate::submit::SubmitError;
+use crate::submit::{JobMinter, Sealer};
 
 /// What to do about an endpoint in plain http.
 const PLAIN_HTTP: &str = "use https; for an emulator only: storage.loopback = true if it is on this machine, else \
@@ -122,7 +122,15 @@ impl Config {
     pub fn minter(&self) -> Outcome<JobMinter> {
         // The usual way for a caller to hand its trace on to a program that it runs.
         let traceparent = std::env::var("TRACEPARENT").ok();
-        Ok(JobMinter::new(self.signer()?).with_traceparent(traceparent).with_name(self.producer_name()))
+        let minter = JobMinter::new(self.signer()?).with_sealer(self.sealer()?);
+        Ok(minter.with_traceparent(traceparent).with_name(self.producer_name()))
+    }
+
+    /// What seals grants, where they are to be sealed.
+    fn sealer(&self) -> Outcome<Option<Sealer>> {
+        let file = self.fleet.public_keys_file.clone().filter(|_| self.fleet.seal);
+        let opened = file.map(Sealer::open).transpose();
+        opened.map_err(|error| Failure::from_error(Exit::Config, &error).advise(error.advice()))
     }
 
     /// Who says the producer's reports: `producer.name`, else this machine's name.

@@ -12,6 +12,7 @@ use valet_protocol::{DecodeError, ETag, JobMessage, Limits, PresetRef, Reason, l
 
 use crate::address::{AddressError, BlobAddress};
 use crate::batch::{Chosen, JobPlan, TTL_SECONDS_DEFAULT, TTL_SECONDS_MAX, WAIT_SECONDS_MIN};
+use crate::remint::Submission;
 
 /// Why a letter is not enqueued again.
 #[derive(Debug, thiserror::Error)]
@@ -49,9 +50,12 @@ pub enum ReplayError {
         #[source]
         cause: AddressError,
     },
-    /// Its grants are sealed to the fleet: which blobs they are for cannot be read from it.
-    #[error("its grants are sealed, and only a worker can open them")]
+    /// Its grants are sealed to the fleet, and nobody has told which blobs they are for.
+    #[error("its grants are sealed, and the status store knows no submission of it that tells its blobs")]
     Sealed,
+    /// Its grants are sealed, and what was submitted under its id is not what it asks for.
+    #[error("its grants are sealed, and it was submitted for another account or with another preset")]
+    OtherSubmission,
     /// The preset cannot be resolved any more.
     #[error("its preset cannot be used")]
     Preset(#[source] crate::batch::PresetChoiceError),
@@ -74,9 +78,11 @@ impl ReplayError {
         match self {
             Self::NotAJob(cause) => cause.reason(),
             Self::OtherJob => Reason::BadMessage,
-            Self::NotOurs { .. } | Self::OtherRight { .. } | Self::Address { .. } | Self::Sealed => {
-                Reason::GrantRefused
-            }
+            Self::NotOurs { .. }
+            | Self::OtherRight { .. }
+            | Self::Address { .. }
+            | Self::Sealed
+            | Self::OtherSubmission => Reason::GrantRefused,
             Self::Preset(_) => Reason::UnknownPreset,
             Self::NoRemint => Reason::GrantExpired,
             Self::Ttl { .. } => Reason::GrantTooShort,
@@ -97,7 +103,8 @@ impl ReplayError {
                 "no job ever had it: look at who may write to the broker, and who minted that grant".to_owned()
             }
             Self::Address { cause, .. } => cause.advice().to_owned(),
-            Self::Sealed => "submit the job anew: `valet submit` seals it again".to_owned(),
+            Self::Sealed => "only workers open sealed grants: submit the job anew".to_owned(),
+            Self::OtherSubmission => "look at who may write to the broker; submit the job anew if it is wanted".to_owned(),
             Self::Preset(cause) => cause.advice(),
             Self::NoRemint => "`valet dead replay` it, or submit such jobs with a larger --remints".to_owned(),
             Self::Ttl { wall_seconds, .. } => {
@@ -108,15 +115,17 @@ impl ReplayError {
 }
 
 /// The plan of the same job, submitted again, for new grants that live `ttl_seconds` (default: as at submit).
+/// `submission` is what its producer reported: where the grants are sealed, it alone tells the blobs.
 ///
 /// # Errors
 /// When anything in the letter is not what this signer once granted to a job.
 pub fn plan_again(
     signer: &Signer,
     letter: &DeadLetter,
+    submission: Option<&Submission>,
     ttl_seconds: Option<u64>,
 ) -> Result<JobPlan, ReplayError> {
-    let proven = Proven::of(signer, letter)?;
+    let proven = Proven::of(signer, letter, submission)?;
     let ttl_seconds = ttl(ttl_seconds, proven.wall_seconds)?;
     Ok(proven.plan(ttl_seconds))
 }
@@ -126,8 +135,13 @@ pub fn plan_again(
 ///
 /// # Errors
 /// When anything in the letter is not what this signer once granted to a job, or it may not be minted anew.
-pub fn plan_anew(signer: &Signer, letter: &DeadLetter, seen: Option<ETag>) -> Result<JobPlan, ReplayError> {
-    let proven = Proven::of(signer, letter)?;
+pub fn plan_anew(
+    signer: &Signer,
+    letter: &DeadLetter,
+    submission: Option<&Submission>,
+    seen: Option<ETag>,
+) -> Result<JobPlan, ReplayError> {
+    let proven = Proven::of(signer, letter, submission)?;
     let remints = proven.message.remints.checked_sub(1).ok_or(ReplayError::NoRemint)?;
     let submitted_at = Some(proven.message.submitted_at);
     let ttl_seconds = proven.life_seconds.clamp(least(proven.wall_seconds), u64::from(TTL_SECONDS_MAX));
@@ -151,17 +165,23 @@ struct Proven {
 }
 
 impl Proven {
-    fn of(signer: &Signer, letter: &DeadLetter) -> Result<Self, ReplayError> {
+    fn of(
+        signer: &Signer,
+        letter: &DeadLetter,
+        submission: Option<&Submission>,
+    ) -> Result<Self, ReplayError> {
         let message = JobMessage::decode(letter.body()).map_err(ReplayError::NotAJob)?;
         if letter.job() != Some(message.key()) {
             return Err(ReplayError::OtherJob);
         }
-        let (read, create) = message.grants.urls().ok_or(ReplayError::Sealed)?;
-        let input = granted(signer, read, Role::Input, Right::Read)?;
-        let output = granted(signer, create, Role::Output, Right::Create)?;
+        let was =
+            message.grants.urls().map(|(read, create)| Was::granted(signer, read, create)).transpose()?;
         let chosen = resolve(&message.preset)?;
         let wall_seconds = message.limits.wall_seconds.unwrap_or(chosen.wall_seconds);
-        let life_seconds = life(create).unwrap_or_else(|| u64::from(TTL_SECONDS_DEFAULT));
+        let Was { input, output, life_seconds } = match was {
+            Some(was) => was,
+            None => Was::submitted(signer, &message, submission.ok_or(ReplayError::Sealed)?, wall_seconds)?,
+        };
         let attempts_made = attempts_made(&message, letter.attempt);
         Ok(Self { message, input, output, chosen, wall_seconds, life_seconds, attempts_made })
     }
@@ -188,6 +208,51 @@ impl Proven {
             submitted_at: None,
         }
     }
+}
+
+/// What a job was granted.
+struct Was {
+    input: BlobAddress,
+    output: BlobAddress,
+    life_seconds: u64,
+}
+
+impl Was {
+    /// As its open grants say, which must bear this signer's signature.
+    fn granted(signer: &Signer, read: &GrantUrl, create: &GrantUrl) -> Result<Self, ReplayError> {
+        Ok(Self {
+            input: granted(signer, read, Role::Input, Right::Read)?,
+            output: granted(signer, create, Role::Output, Right::Create)?,
+            life_seconds: life(create).unwrap_or_else(|| u64::from(TTL_SECONDS_DEFAULT)),
+        })
+    }
+
+    /// As its producer reported: only producers may publish such a report.
+    fn submitted(
+        signer: &Signer,
+        message: &JobMessage,
+        submission: &Submission,
+        wall_seconds: u32,
+    ) -> Result<Self, ReplayError> {
+        if submission.preset != format!("{}@{}", message.preset.name, message.preset.version) {
+            return Err(ReplayError::OtherSubmission);
+        }
+        let waited = message.not_after.duration_since(submission.minted_at).as_secs();
+        Ok(Self {
+            input: told(signer, &submission.input, Role::Input)?,
+            output: told(signer, &submission.output, Role::Output)?,
+            life_seconds: u64::try_from(waited).unwrap_or_default() + u64::from(wall_seconds),
+        })
+    }
+}
+
+/// The blob of a report, `account/container/blob`.
+fn told(signer: &Signer, text: &str, role: Role) -> Result<BlobAddress, ReplayError> {
+    let below = text.strip_prefix(signer.account().name()).and_then(|rest| rest.strip_prefix('/'));
+    let address = BlobAddress::from_text(below.ok_or(ReplayError::OtherSubmission)?.to_owned());
+    let address = address.map_err(|cause| ReplayError::Address { role, cause })?;
+    // Reports cut what could be a signature out of names: such a name is not the blob's.
+    if text.contains("redacted") { Err(ReplayError::Sealed) } else { Ok(address) }
 }
 
 /// How long a grant of ours lived: they are made to hold from a while before they are minted.

@@ -41,16 +41,20 @@ pub struct Submission {
     pub submitted_at: Timestamp,
     /// How often new grants may be minted in all.
     pub remints: u32,
+    /// When its grants were minted last.
+    pub minted_at: Timestamp,
 }
 
 impl Submission {
-    fn of(record: &JobRecord) -> Option<Self> {
+    /// Of a job's record; none if no producer has reported it.
+    pub fn of(record: &JobRecord) -> Option<Self> {
         Some(Self {
             input: record.input_blob.clone()?,
             output: record.output_blob.clone()?,
             preset: record.preset.clone()?,
             submitted_at: record.submitted_at?,
             remints: record.remints_allowed?,
+            minted_at: record.reminted_at.or(record.submitted_at)?,
         })
     }
 
@@ -131,7 +135,7 @@ pub(super) fn judge(signer: &Signer, letter: &DeadLetter, history: &History, rem
         let detail = format!("its grants were minted anew {} times, and no more is allowed", history.remints);
         return Verdict::PutAway { reason: Reason::GrantExpired, detail };
     }
-    let plan = match plan_anew(signer, letter, history.seen.clone()) {
+    let plan = match plan_anew(signer, letter, Some(submission), history.seen.clone()) {
         Ok(plan) => plan,
         Err(error) => return put_away(&error),
     };

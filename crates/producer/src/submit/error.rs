@@ -5,6 +5,7 @@ use std::io;
 use valet_broker::{ConnectError, PublishError};
 use valet_mint::MintError;
 use valet_protocol::{EncodeError, JobId};
+use valet_seal::SealError;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -21,6 +22,15 @@ pub enum PrepareError {
         /// Why.
         #[source]
         cause: MintError,
+    },
+    /// The grants cannot be sealed, and are not sent open.
+    #[error("cannot seal the grants of {input}")]
+    Seal {
+        /// The job's input.
+        input: String,
+        /// Why.
+        #[source]
+        cause: SealError,
     },
     /// The message breaks a limit of the wire format.
     #[error("cannot encode the message for {input}")]
@@ -94,6 +104,7 @@ impl SubmitError {
             Self::Connect(cause) => cause.advice().to_string(),
             Self::Prepare(cause) => match cause.as_ref() {
                 PrepareError::Mint { cause, .. } => cause.advice().to_owned(),
+                PrepareError::Seal { .. } => "shorten the blobs' names".to_owned(),
                 PrepareError::Encode { cause, .. } => cause.advice().to_owned(),
             },
             Self::Publish { cause, .. }

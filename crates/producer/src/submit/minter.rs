@@ -11,6 +11,7 @@ use valet_protocol::{Grants, Input, JobMessage, Limits, Output, PresetRef, Repor
 
 use super::error::PrepareError;
 use super::report;
+use super::sealer::Sealer;
 use crate::address::BlobAddress;
 use crate::batch::JobPlan;
 use crate::telemetry;
@@ -21,6 +22,7 @@ pub struct JobMinter {
     signer: Signer,
     name: WorkerName,
     traceparent: Option<String>,
+    sealer: Option<Sealer>,
 }
 
 /// A job that is ready to be published.
@@ -37,7 +39,14 @@ pub struct Prepared {
 impl JobMinter {
     /// Mints with this signer.
     pub fn new(signer: Signer) -> Self {
-        Self { signer, name: WorkerName::from("producer"), traceparent: None }
+        Self { signer, name: WorkerName::from("producer"), traceparent: None, sealer: None }
+    }
+
+    /// Seals the grants of its jobs with this; without, they travel open.
+    #[must_use]
+    pub fn with_sealer(mut self, sealer: Option<Sealer>) -> Self {
+        self.sealer = sealer;
+        self
     }
 
     /// Says this name in the reports of its jobs.
@@ -103,6 +112,7 @@ impl JobMinter {
             remints: plan.remints,
             attempts_before: plan.attempts_before,
         };
+        let message = self.sealed(plan, message)?;
         let outgoing = self.outgoing(&message, now);
         let outgoing =
             outgoing.map_err(|cause| PrepareError::Encode { input: plan.input.to_string(), cause })?;
@@ -112,6 +122,13 @@ impl JobMinter {
         };
         let report = report::about(&message, message.attempts_before + 1, &self.name, now, data);
         Ok(Prepared { message, outgoing, report })
+    }
+
+    /// The message as it may travel.
+    fn sealed(&self, plan: &JobPlan, message: JobMessage) -> Result<JobMessage, PrepareError> {
+        let Some(sealer) = &self.sealer else { return Ok(message) };
+        let sealed = sealer.seal(message);
+        sealed.map_err(|cause| PrepareError::Seal { input: plan.input.to_string(), cause })
     }
 
     /// A message with its AMQP properties.

@@ -5,8 +5,10 @@
 mod error;
 mod minter;
 pub(crate) mod report;
+mod sealer;
 mod submitter;
 
 pub use error::{PrepareError, SubmitError};
 pub use minter::{JobMinter, Prepared};
+pub use sealer::Sealer;
 pub use submitter::{Enqueued, Submitted, Submitter, WINDOW};

@@ -49,6 +49,7 @@ verbs! {
     Retry in retry;
     Reminter in reminter;
     Grant in grant;
+    Fleet in fleet;
     Preset in preset;
     Partner in partner;
     Dead in dead;

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, missing_docs, reason = "a test binary has no users")]
 
 mod data;
+mod fleet;
 mod grants;
 mod harness;
 mod help;

@@ -7,6 +7,7 @@ mod ready;
 pub mod release;
 
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -193,6 +194,14 @@ impl Broker {
     /// When the node is shared.
     pub fn log(&self) -> String {
         self.node().log()
+    }
+
+    /// Everything that the node writes: queues, streams, its journal and its log.
+    ///
+    /// # Panics
+    /// When the node is shared.
+    pub fn folder(&self) -> &Path {
+        self.node().folder()
     }
 
     fn node(&self) -> &Node {

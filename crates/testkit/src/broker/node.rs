@@ -100,6 +100,10 @@ impl Node {
         program.args(arguments).run(CONTROL_TIMEOUT).expect_code(0)
     }
 
+    pub(super) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     pub(super) fn log(&self) -> String {
         self.process().stdout()
     }

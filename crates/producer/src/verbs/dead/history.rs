@@ -3,13 +3,14 @@
 
 use serde::Serialize;
 use valet_broker::{DeadLetter, Session};
-use valet_protocol::Reason;
+use valet_protocol::{JobMessage, Reason};
 use valet_status::AttemptRecord;
 
 use crate::config::Config;
 use crate::context::Context;
 use crate::failure::Outcome;
-use crate::follow::Ledger;
+use crate::follow::{Ledger, store_failure};
+use crate::remint::Submission;
 use crate::output::safe;
 
 /// The store, up to date, if there is one.
@@ -42,6 +43,39 @@ impl History {
         let (Some(ledger), Some(job)) = (&self.0, letter.job()) else { return Ok(Vec::new()) };
         let states = ledger.states(&[job]).await?;
         Ok(states.into_iter().flat_map(|state| state.attempts).map(Attempt).collect())
+    }
+}
+
+/// What producers reported of jobs whose letters are sealed. The store is opened at the first such letter.
+pub(super) struct Submissions<'a> {
+    config: &'a Config,
+    session: &'a Session,
+    ledger: Option<Ledger>,
+}
+
+impl<'a> Submissions<'a> {
+    /// Nothing asked yet.
+    pub(super) fn new(config: &'a Config, session: &'a Session) -> Self {
+        Self { config, session, ledger: None }
+    }
+
+    /// What was submitted as the letter's job; none where its grants tell it, or nobody does.
+    pub(super) async fn submission(&mut self, letter: &DeadLetter) -> Outcome<Option<Submission>> {
+        let Ok(message) = JobMessage::decode(letter.body()) else { return Ok(None) };
+        if message.grants.sealed().is_none() {
+            return Ok(None);
+        }
+        let ledger = match self.ledger.take() {
+            Some(ledger) => ledger,
+            None => {
+                let ledger = Ledger::open(self.config).await?;
+                ledger.sync(self.session).await?;
+                ledger
+            }
+        };
+        let record = ledger.store().job(&message.key()).await.map_err(|error| store_failure(&error));
+        self.ledger = Some(ledger);
+        Ok(record?.as_ref().and_then(Submission::of))
     }
 }
 

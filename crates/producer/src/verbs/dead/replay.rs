@@ -7,6 +7,7 @@ use clap::Args;
 use valet_broker::{DeadLetter, DeadQueue, EventLog, Session, Start};
 use valet_protocol::JobKey;
 
+use super::history::Submissions;
 use super::{Selection, dead_failure, open, queue_name};
 use crate::config::Needs;
 use crate::context::Context;
@@ -24,7 +25,8 @@ use crate::verify::Verifier;
 /// Enqueue dead letters again with new grants
 ///
 /// Both old grants must have been signed with the account's current key; others are refused and stay where
-/// they are. Mend the cause first: the job runs again from its first attempt. A letter is removed only after
+/// they are. Sealed grants cannot be read here: their blobs are those that the producer reported at submit, as the
+/// status store knows them. Mend the cause first: the job runs again from its first attempt. A letter is removed only after
 /// the broker has confirmed the new message.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -58,6 +60,7 @@ impl Options {
         // Opened first: what the log says of these jobs from before is their old end, and does not count.
         let mut watch = if self.wait { Some(open_watch(&session).await?) } else { None };
         let submitter = Submitter::new(session.clone(), minter.clone());
+        let mut known = Submissions::new(&config, &session);
         let mut refused = 0_u64;
         for queue in self.selection.queue.list() {
             let mut letters = open(&session, *queue).await?;
@@ -65,7 +68,7 @@ impl Options {
                 if !chosen.takes(&letter) {
                     continue;
                 }
-                match self.replay(&mut context, &submitter, letter, *queue).await? {
+                match self.replay(&mut context, &submitter, &mut known, letter, *queue).await? {
                     Some(job) => watch.iter_mut().for_each(|watch| watch.add(job.clone())),
                     None => refused += 1,
                 }
@@ -93,11 +96,13 @@ impl Options {
         &self,
         context: &mut Context,
         submitter: &Submitter,
+        known: &mut Submissions<'_>,
         letter: DeadLetter,
         queue: DeadQueue,
     ) -> Outcome<Option<JobKey>> {
         let ttl = self.ttl.map(|ttl| ttl.as_secs());
-        let plan = match plan_again(submitter.minter().signer(), &letter, ttl) {
+        let submission = known.submission(&letter).await?;
+        let plan = match plan_again(submitter.minter().signer(), &letter, submission.as_ref(), ttl) {
             Ok(plan) => plan,
             Err(error) => {
                 complain(context, &letter, &error);
