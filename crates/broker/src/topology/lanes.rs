@@ -87,16 +87,25 @@ impl Topology {
 }
 
 fn lane_queue(name: String) -> Queue {
+    let mut queue = of_strangers(&name, IN_ENDED);
+    // Of two dispatchers that believe to lead, one is given messages.
+    queue.arguments.insert("x-single-active-consumer".into(), true.into());
+    queue
+}
+
+/// A queue whose messages, headers and all, are a stranger's, and which move on under this key.
+///
+/// **At most once**: the broker before 4.0 reads the `x-death` that a publisher made up when it dead-letters. One that
+/// is no list of tables kills the process that moves messages at least once, and soon its supervisor: one message of
+/// a partner then stops that for every queue on the node. So moved, it costs the queue that it is in a restart.
+pub(super) fn of_strangers(name: &str, key: &str) -> Queue {
     let arguments = table(json!({
         "x-queue-type": "quorum",
-        // Of two dispatchers that believe to lead, one is given messages.
-        "x-single-active-consumer": true,
         "x-dead-letter-exchange": "",
-        "x-dead-letter-routing-key": IN_ENDED,
-        "x-dead-letter-strategy": "at-least-once",
+        "x-dead-letter-routing-key": key,
         "x-overflow": "reject-publish",
     }));
-    Queue { name, arguments }
+    Queue { name: name.into(), arguments }
 }
 
 /// Its overflow is an argument, too: with reject-publish one partner who does not read would block all reports.

@@ -186,7 +186,7 @@ fn queues() -> Vec<Queue> {
         hop(JOBS_R2, "", JOBS_ENDED),
         // What kills the undertakers, too, ends in plain sight.
         hop(JOBS_ENDED, "", DEAD),
-        hop(IN_ENDED, "", DEAD),
+        lanes::of_strangers(IN_ENDED, DEAD),
         end(DEAD),
         end(EXPIRED),
         log(EVENTS_LOG),
@@ -267,12 +267,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_hop_is_at_least_once_with_a_fixed_key() {
+    fn every_hop_has_a_fixed_key_and_is_at_least_once_unless_its_messages_are_strangers() {
         for queue in Topology::standard(&TopologyOptions::default()).queues {
             if !queue.arguments.contains_key("x-dead-letter-exchange") {
                 continue;
             }
-            assert_eq!(queue.arguments["x-dead-letter-strategy"], "at-least-once", "{}", queue.name);
+            let is_of_strangers = lane_of(&queue.name).is_some() || queue.name == IN_ENDED;
+            let strategy = queue.arguments.get("x-dead-letter-strategy");
+            assert_eq!(strategy.is_none(), is_of_strangers, "{}: {strategy:?}", queue.name);
             assert_eq!(queue.arguments["x-overflow"], "reject-publish", "{}", queue.name);
             assert!(queue.arguments["x-dead-letter-routing-key"] != "", "{}", queue.name);
         }
