@@ -10,12 +10,15 @@ fn declare_makes_logins_that_work_and_changes_nothing_the_second_time() {
     let line = format!("topology declare --login-prefix {}", &*site.vhost);
     let first = site.admin(&line).run(TIMEOUT).expect_code(0);
     assert!(first.stdout.contains("valet-logins/worker.toml"), "{}", first.stdout);
-    for role in ["provisioner", "producer", "worker"] {
+    for role in ["provisioner", "producer", "worker", "dispatcher"] {
         let file = site.folder.join(&format!("valet-logins/{role}.toml"));
         let mode = file.metadata().expect("the login's file is there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{role}");
         assert!(!first.stdout.contains(&site.login(role, "password")), "the password of {role} was printed");
     }
+    let worker = std::fs::read_to_string(site.folder.join("valet-logins/worker.toml")).expect("it is text");
+    let believed = format!("publishers = [\"{0}-producer\", \"{0}-dispatcher\"]", &*site.vhost);
+    assert!(worker.contains(&believed), "a worker takes jobs of both: {}", believed);
     let again = site.admin(&line).run(TIMEOUT).expect_code(0);
     assert!(
         again.stdout.lines().all(|line| line.contains("kept") || line.starts_with("note")),
