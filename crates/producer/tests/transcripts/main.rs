@@ -8,6 +8,7 @@ mod grants;
 mod harness;
 mod help;
 mod options;
+mod partners;
 mod services;
 mod settings;
 mod tokens;
