@@ -55,8 +55,14 @@ pub(super) fn refusal(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(a) => V4_REFUSED.iter().find(|(net, _)| net.contains(&a)).map(|(_, why)| *why),
         IpAddr::V6(a) if !V6_GLOBAL.contains(&a) => Some("not global unicast"),
+        IpAddr::V6(a) if is_isatap(a) => Some("ISATAP, embeds an IPv4 address"),
         IpAddr::V6(a) => V6_REFUSED.iter().find(|(net, _)| net.contains(&a)).map(|(_, why)| *why),
     }
+}
+
+/// RFC 5214: an interface id that is a tunnel to an IPv4 address, under whatever prefix.
+fn is_isatap(address: Ipv6Addr) -> bool {
+    matches!(address.segments(), [_, _, _, _, 0 | 0x0200, 0x5efe, _, _])
 }
 
 /// Where an emulator may be: this machine and private networks. Link-local and the clouds' magic addresses are
@@ -137,3 +143,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "addresses_tests.rs"]
+mod property;

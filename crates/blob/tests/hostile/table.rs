@@ -347,6 +347,8 @@ pub(crate) const ADDRESSES: &[(&str, &str)] = &[
     ("3fff::1", "documentation"),
     ("2002:7f00:1::", "6to4"),
     ("2002:a9fe:a9fe::1", "6to4"),
+    ("2603:1030::5efe:7f00:1", "ISATAP"),
+    ("2603:1030::200:5efe:a9fe:a9fe", "ISATAP"),
     ("2620:4f:8000::1", "AS112"),
     ("4000::1", "not global"),
     ("5f00::1", "not global"),
