@@ -29,6 +29,7 @@ mod message;
 mod mode;
 mod model;
 mod outage;
+mod partner_storage;
 mod presets;
 mod prove;
 mod remint;

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use valet_blob::http;
 use valet_broker::{ConnectError, LogError, Purpose, Session};
 use valet_daemon::health::{self, Links};
+use valet_grant::HostRules;
 use valet_settings::EXIT_CONFIG;
 
 use crate::cancels::{self, Cancels};
@@ -267,14 +268,7 @@ async fn keep_connecting(config: &Config) -> Result<Session, ConnectError> {
 }
 
 fn log_start(config: &Config, worker: &Worker, terms: &Terms) {
-    let emulators = &config.grants.hosts.development;
-    if !emulators.is_empty() {
-        let hosts = emulators.iter().map(|host| host.as_str()).collect::<Vec<_>>().join(", ");
-        tracing::warn!(
-            hosts,
-            "storage.development_hosts permits plain http to these hosts; for emulators only"
-        );
-    }
+    warn_of_open_hosts(&config.grants.hosts);
     tracing::info!(
         worker = config.name,
         broker = config.broker.address(),
@@ -287,6 +281,22 @@ fn log_start(config: &Config, worker: &Worker, terms: &Terms) {
         wall_seconds_max = config.limits.wall_seconds_max.unwrap_or(terms.wall_seconds_max()),
         "taking jobs"
     );
+}
+
+/// Each wall that is lowered for emulators is told once.
+fn warn_of_open_hosts(hosts: &HostRules) {
+    if hosts.loopback {
+        tracing::warn!(
+            "storage.loopback lets jobs reach this machine, also with plain http; for emulators only, never in production"
+        );
+    }
+    if !hosts.development.is_empty() {
+        let names = hosts.development.iter().map(|host| host.as_str()).collect::<Vec<_>>().join(", ");
+        tracing::warn!(
+            hosts = names,
+            "storage.development_hosts permits plain http to these hosts, and private addresses; for emulators only, never in production"
+        );
+    }
 }
 
 /// What jobs are done with.
