@@ -40,7 +40,17 @@ impl Context {
     /// # Errors
     /// Exit 64, with all mistakes.
     pub fn config(&self, needs: Needs) -> Outcome<Config> {
-        Ok(Config::load(&self.globals.set, self.globals.config.as_deref(), needs)?)
+        let config = Config::load(&self.globals.set, self.globals.config.as_deref(), needs)?;
+        config.open_hosts().iter().for_each(|warning| self.warn(warning));
+        Ok(config)
+    }
+
+    fn warn(&self, warning: &str) {
+        if self.globals.json {
+            eprintln!("{}", serde_json::json!({ "warning": warning }));
+        } else {
+            eprintln!("valet: warning: {warning}");
+        }
     }
 }
 
@@ -138,6 +148,18 @@ impl Config {
         let host = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let name = self.name.clone().unwrap_or_else(host);
         WorkerName::from(if name.trim().is_empty() { "producer" } else { name.trim() })
+    }
+
+    /// Each wall that these settings lower for emulators, in words.
+    fn open_hosts(&self) -> Vec<String> {
+        let loopback = "storage.loopback permits storage on this machine, and plain http to it; for emulators only, \
+                        never in production";
+        let names = self.development_hosts.iter().map(|host| host.as_str()).collect::<Vec<_>>().join(", ");
+        let development = format!(
+            "storage.development_hosts permits plain http to {names}; for emulators only, never in production"
+        );
+        let lowered = [(self.loopback, loopback.to_owned()), (!names.is_empty(), development)];
+        lowered.into_iter().filter(|(on, _)| *on).map(|(_, words)| words).collect()
     }
 
     /// What is demanded of grants here: what the workers demand with the same settings.
