@@ -1,6 +1,7 @@
 //! Where the broker is and how to log in. Parsed whole before any I/O; never prints a secret.
 
-use std::{fmt, time::Duration};
+use crate::token::{TokenError, TokenFile};
+use std::{fmt, path::PathBuf, time::Duration};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -70,6 +71,7 @@ pub struct BrokerConfig {
     pub(crate) encrypted: bool,
     pub(crate) username: Option<String>,
     pub(crate) password: Option<Password>,
+    pub(crate) token: Option<TokenFile>,
     pub(crate) tls: TlsConfig,
     pub(crate) connection_name: String,
     pub(crate) heartbeat_seconds: u16,
@@ -106,6 +108,7 @@ impl BrokerConfig {
             password: decoded(parsed.password().unwrap_or_default())?
                 .filter(|text| !text.is_empty())
                 .map(Password::from),
+            token: None,
             tls: TlsConfig::default(),
             connection_name: "valet".to_owned(),
             heartbeat_seconds: HEARTBEAT_SECONDS,
@@ -117,7 +120,22 @@ impl BrokerConfig {
     pub fn with_login(mut self, username: impl Into<String>, password: impl Into<Password>) -> Self {
         self.username = Some(username.into());
         self.password = Some(password.into());
+        self.token = None;
         self
+    }
+
+    /// Sets the login to the signed token in this file, in place of user name and password: the token's subject is
+    /// the user name. The file is read now, with each connection, and again before the token ends: a newer one
+    /// in it is taken over without a break.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds no token, one that has ended, or one that never ends.
+    pub fn with_token_file(mut self, path: impl Into<PathBuf>) -> Result<Self, TokenError> {
+        let token = TokenFile::open(path.into())?;
+        self.username = Some(token.login().to_owned());
+        self.password = None;
+        self.token = Some(token);
+        Ok(self)
     }
 
     /// Sets the user name alone: the login is then made by client certificate (SASL EXTERNAL), and
@@ -179,9 +197,14 @@ impl BrokerConfig {
         self.username.as_deref()
     }
 
-    /// Login by client certificate: a certificate is there and no password is.
+    /// The folder of the file of [`BrokerConfig::with_token_file`], if that is the login: what must stay readable.
+    pub fn token_folder(&self) -> Option<PathBuf> {
+        self.token.as_ref().map(TokenFile::folder)
+    }
+
+    /// Login by client certificate: a certificate is there, and neither a password nor a token is.
     pub(crate) fn external_login(&self) -> bool {
-        self.tls.client_cert_pem.is_some() && self.password.is_none()
+        self.tls.client_cert_pem.is_some() && self.password.is_none() && self.token.is_none()
     }
 }
 

@@ -3,7 +3,10 @@
 //! Must never enable lapin's auto-recovery: it hangs on a channel-level close and on a restart with
 //! frames in flight.
 
-use crate::{BrokerConfig, ConnectError, tls};
+use crate::{
+    BrokerConfig, ConnectError, Password, tls,
+    token::{Times, Token},
+};
 use lapin::{
     Connection, ConnectionProperties, ErrorKind,
     tcp::AMQPUriTcpExt,
@@ -17,8 +20,34 @@ const DIAL: Duration = Duration::from_secs(10);
 /// The whole attempt: dial and AMQP handshake (RabbitMQ delays a refused login by about 1 s).
 const ATTEMPT: Duration = Duration::from_secs(20);
 
+/// A connection, and how long its login holds if that ends.
+pub(crate) struct Connected {
+    pub(crate) connection: Connection,
+    pub(crate) token: Option<Times>,
+}
+
 /// Connects once. `role` is appended to the connection's name.
-pub(crate) async fn connect(config: &BrokerConfig, role: &str) -> Result<Connection, ConnectError> {
+pub(crate) async fn connect(config: &BrokerConfig, role: &str) -> Result<Connected, ConnectError> {
+    let token = token(config).await?;
+    let times = token.as_ref().map(|token| token.times);
+    let secret = token.map(|token| token.secret).or_else(|| config.password.clone());
+    let connection = dial(config, role, secret.as_ref()).await?;
+    Ok(Connected { connection, token: times })
+}
+
+/// The token of now: the file is read for each connection.
+async fn token(config: &BrokerConfig) -> Result<Option<Token>, ConnectError> {
+    let Some(file) = &config.token else { return Ok(None) };
+    let token =
+        file.read().await.map_err(|cause| ConnectError::Token { address: config.address(), cause })?;
+    Ok(Some(token))
+}
+
+async fn dial(
+    config: &BrokerConfig,
+    role: &str,
+    secret: Option<&Password>,
+) -> Result<Connection, ConnectError> {
     let connector = match config.encrypted {
         true => Some(tls::connector(&config.tls).map_err(|cause| tls_error(config, cause))?),
         false => None,
@@ -41,7 +70,7 @@ pub(crate) async fn connect(config: &BrokerConfig, role: &str) -> Result<Connect
         let dialled = timeout(DIAL, plain).await;
         Ok(dialled.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)))?)
     };
-    match timeout(ATTEMPT, Connection::connector(uri(config), runtime, dial, properties)).await {
+    match timeout(ATTEMPT, Connection::connector(uri(config, secret), runtime, dial, properties)).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(cause)) => Err(classify(config, cause)),
         Err(_) => Err(ConnectError::Silent {
@@ -54,17 +83,13 @@ pub(crate) async fn connect(config: &BrokerConfig, role: &str) -> Result<Connect
 
 /// lapin's own URL parser turns an IPv6 host into "localhost", so the parts are set here. The
 /// scheme is always plain: TLS is ours (see [`tls`]).
-fn uri(config: &BrokerConfig) -> AMQPUri {
+fn uri(config: &BrokerConfig, secret: Option<&Password>) -> AMQPUri {
     AMQPUri {
         scheme: AMQPScheme::AMQP,
         authority: AMQPAuthority {
             userinfo: AMQPUserInfo {
                 username: config.username.clone().unwrap_or_default(),
-                password: config
-                    .password
-                    .as_ref()
-                    .map(|secret| secret.expose().to_owned())
-                    .unwrap_or_default(),
+                password: secret.map(|secret| secret.expose().to_owned()).unwrap_or_default(),
             },
             host: config.host.clone(),
             port: config.port,

@@ -1,6 +1,6 @@
 //! Why a session could not be opened. Each variant says what was tried, and has advice for people.
 
-use crate::topology::names;
+use crate::{TokenError, topology::names};
 
 /// Why [`crate::Session::connect`] failed.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +44,15 @@ pub enum ConnectError {
         /// The broker's words.
         #[source]
         cause: lapin::Error,
+    },
+    /// There is no token to log in with.
+    #[error("there is no token for the broker at {address}")]
+    Token {
+        /// The broker, without login.
+        address: String,
+        /// What is wrong with the file.
+        #[source]
+        cause: TokenError,
     },
     /// The vhost does not exist, or the login has no rights in it.
     #[error("the broker at {address} gives {user} no access to the vhost {vhost:?}")]
@@ -104,9 +113,11 @@ impl ConnectError {
             }
             Self::Login { .. } => {
                 "check broker.username and broker.password; `valet topology declare --rotate` \
-                                   makes new passwords"
+                                   makes new passwords. With broker.token_file: is the broker's OAuth 2 plugin on, \
+                                   and does it know the key that signed the token?"
                     .into()
             }
+            Self::Token { cause, .. } => cause.advice().into(),
             Self::Vhost { vhost, .. } => format!(
                 "run `valet topology declare` with an administrator's login to create {vhost:?} and its logins"
             ),

@@ -44,6 +44,7 @@ mod settle;
 mod start_check;
 mod subscription;
 mod tls;
+mod token;
 pub mod topology;
 mod version;
 
@@ -68,6 +69,7 @@ pub use publisher::{PublishError, Publisher, PublisherOptions, Receipt};
 pub use session::{Purpose, Session};
 pub use settle::{Disposition, SettleError, Settled};
 pub use tls::install_crypto;
+pub use token::{TOKEN_FILE_BYTES_MAX, TokenError};
 pub use version::{BrokerVersion, Capabilities, Counting};
 
 /// Log targets that may print message bodies (and so grants) or SASL responses.

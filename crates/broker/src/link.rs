@@ -4,7 +4,12 @@
 //! [`Link::lost`] when that channel's connection is gone. Nothing here ever waits without a limit,
 //! and nothing is ever "recovered": a lost connection is dropped and made anew.
 
-use crate::{BrokerConfig, ConnectError, backoff::Backoff, connect::connect};
+use crate::{
+    BrokerConfig, ConnectError,
+    backoff::Backoff,
+    connect::{Connected, connect},
+    token,
+};
 use futures::StreamExt;
 use lapin::{Channel, Connection, Event};
 use std::{
@@ -61,6 +66,7 @@ pub(crate) struct Link {
     config: Arc<BrokerConfig>,
     state: watch::Receiver<LinkState>,
     current: watch::Receiver<Current>,
+    warning: watch::Receiver<Option<String>>,
     orders: mpsc::Sender<Order>,
 }
 
@@ -84,15 +90,25 @@ enum Order {
 impl Link {
     /// Connects, trying again within the start patience while the broker cannot be reached.
     pub(crate) async fn start(config: Arc<BrokerConfig>, role: &'static str) -> Result<Self, ConnectError> {
-        let connection = Arc::new(connect_first(&config, role).await?);
+        let Connected { connection, token } = connect_first(&config, role).await?;
+        let connection = Arc::new(connection);
+        let (warning, warning_seen) = watch::channel(None);
         let (state, state_seen) = watch::channel(LinkState::Up);
         let (current, current_seen) =
             watch::channel(Current::Up { generation: 1, connection: connection.clone() });
         let (orders, orders_in) = mpsc::channel(16);
-        let supervisor =
-            Supervisor { config: config.clone(), role, state, current, orders: orders_in, generation: 1 };
+        let supervisor = Supervisor {
+            config: config.clone(),
+            role,
+            state,
+            current,
+            warning,
+            orders: orders_in,
+            generation: 1,
+            token,
+        };
         tokio::spawn(supervisor.run(connection));
-        Ok(Self { config, state: state_seen, current: current_seen, orders })
+        Ok(Self { config, state: state_seen, current: current_seen, warning: warning_seen, orders })
     }
 
     pub(crate) fn config(&self) -> &BrokerConfig {
@@ -101,6 +117,16 @@ impl Link {
 
     pub(crate) fn states(&self) -> watch::Receiver<LinkState> {
         self.state.clone()
+    }
+
+    /// What is wrong with the login's token, as long as something is.
+    pub(crate) fn warnings(&self) -> watch::Receiver<Option<String>> {
+        self.warning.clone()
+    }
+
+    /// Does the login end by itself?
+    pub(crate) fn has_token(&self) -> bool {
+        self.config.token.is_some()
     }
 
     pub(crate) fn is_blocked(&self) -> bool {
@@ -166,7 +192,7 @@ impl Link {
 }
 
 /// Start-up: a refusal is an error at once, silence only after the patience set.
-async fn connect_first(config: &BrokerConfig, role: &str) -> Result<Connection, ConnectError> {
+async fn connect_first(config: &BrokerConfig, role: &str) -> Result<Connected, ConnectError> {
     let begun = Instant::now();
     let mut backoff = Backoff::default();
     loop {
@@ -189,8 +215,11 @@ struct Supervisor {
     role: &'static str,
     state: watch::Sender<LinkState>,
     current: watch::Sender<Current>,
+    warning: watch::Sender<Option<String>>,
     orders: mpsc::Receiver<Order>,
     generation: u64,
+    /// How long the login of the connection held when it was made, if it ends.
+    token: Option<token::Times>,
 }
 
 /// How a connection's life ended.
@@ -217,7 +246,9 @@ impl Supervisor {
             };
             tracing::warn!(role = self.role, broker = %self.config.address(), %cause, "broker connection lost");
             let Some(fresh) = self.reconnect(cause).await else { break };
-            connection = Arc::new(fresh);
+            self.token = fresh.token;
+            self.warning.send_replace(None);
+            connection = Arc::new(fresh.connection);
             self.generation += 1;
             let up = Current::Up { generation: self.generation, connection: connection.clone() };
             self.current.send_replace(up);
@@ -233,8 +264,11 @@ impl Supervisor {
         // One listener only: lapin's events are a shared queue, not a broadcast.
         let mut events = Box::pin(connection.events_listener());
         let mut look = tokio::time::interval(LOOK);
+        let (config, warning) = (self.config.clone(), self.warning.clone());
+        let mut unkept = Box::pin(keep_token(&config, self.token, connection, self.role, &warning));
         loop {
             tokio::select! {
+                cause = &mut unkept => return End::Lost(cause),
                 event = events.next() => match event {
                     Some(Event::ConnectionBlocked(reason)) => {
                         tracing::warn!(role = self.role, %reason, "broker blocks publishing");
@@ -265,7 +299,7 @@ impl Supervisor {
     }
 
     /// Tries for ever: once running, a refusal may be an operator's passing mistake. None: close.
-    async fn reconnect(&mut self, mut cause: String) -> Option<Connection> {
+    async fn reconnect(&mut self, mut cause: String) -> Option<Connected> {
         let (config, role) = (self.config.clone(), self.role);
         let mut backoff = Backoff::default();
         loop {
@@ -273,7 +307,7 @@ impl Supervisor {
             self.state.send_replace(LinkState::Connecting { attempt: backoff.attempt(), cause });
             self.unless_closed(sleep(wait)).await?;
             match self.unless_closed(connect(&config, role)).await? {
-                Ok(connection) => return Some(connection),
+                Ok(connected) => return Some(connected),
                 Err(error) => {
                     let (attempt, advice) = (backoff.attempt(), error.advice());
                     tracing::warn!(role, attempt, %error, advice, "cannot reconnect to the broker");
@@ -296,5 +330,19 @@ impl Supervisor {
                 },
             }
         }
+    }
+}
+
+/// Ends, saying why, when a login by token ends; never for others.
+async fn keep_token(
+    config: &BrokerConfig,
+    held: Option<token::Times>,
+    connection: &Connection,
+    role: &str,
+    warning: &watch::Sender<Option<String>>,
+) -> String {
+    match (&config.token, held) {
+        (Some(file), Some(held)) => token::keep(file, held, connection, role, warning).await,
+        _ => std::future::pending().await,
     }
 }

@@ -134,6 +134,11 @@ impl Outbox {
             }
             tokio::select! {
                 verdicts = flights.landed(), if !flights.is_empty() => {
+                    if link.has_token() && verdicts.iter().any(|(_, verdict)| verdict.is_expiry()) {
+                        // The broker's clock is ahead of ours. No message is to blame, and all go again.
+                        link.suspect(opened.generation, "the broker says that its token has expired").await;
+                        return End::Lost;
+                    }
                     if !self.conclude(verdicts, flights.len()) {
                         return End::Lost;
                     }

@@ -160,6 +160,12 @@ impl Session {
         self.consume.states()
     }
 
+    /// What is wrong with the login's token, for as long as something is: it expires soon and its file holds no newer
+    /// one, or nothing that can be used. Safe to show: no part of a token is in it.
+    pub fn token_warning(&self) -> watch::Receiver<Option<String>> {
+        self.consume.warnings()
+    }
+
     /// Closes both connections; takes a few seconds at most. Unsettled deliveries return to their
     /// queues, unconfirmed messages fail as `Closed`: [`Publisher::flush`] first.
     pub async fn close(&self) {

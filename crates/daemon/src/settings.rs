@@ -20,6 +20,7 @@ pub fn broker(reader: &mut Reader) -> Option<BrokerConfig> {
     let url = reader.required::<String>("broker.url");
     let username = reader.optional::<String>("broker.username");
     let password = reader.secret_optional("broker.password");
+    let token = reader.optional::<PathBuf>("broker.token_file");
     let tls = TlsConfig {
         ca_pem: pem(reader, "broker.ca_file"),
         client_cert_pem: pem(reader, "broker.cert_file"),
@@ -35,6 +36,10 @@ pub fn broker(reader: &mut Reader) -> Option<BrokerConfig> {
             return None;
         }
     };
+    if let Some(file) = token {
+        let named = username.is_some() || password.is_some() || config.username().is_some();
+        return by_token(reader, config, file, named);
+    }
     match (username, password) {
         (Some(username), Some(password)) => {
             Some(config.with_login(username, Password::from(password.expose_secret())))
@@ -46,6 +51,22 @@ pub fn broker(reader: &mut Reader) -> Option<BrokerConfig> {
             None
         }
     }
+}
+
+/// A token has the login's name in it. It is read here for the first time, so that a wrong one is told with the rest.
+fn by_token(
+    reader: &mut Reader,
+    config: BrokerConfig,
+    file: PathBuf,
+    is_also_named: bool,
+) -> Option<BrokerConfig> {
+    const KEY: &str = "broker.token_file";
+    if is_also_named {
+        reader.refuse(KEY, "is given as well as a user name or password; give one of the two");
+        return None;
+    }
+    let opened = config.with_token_file(file);
+    opened.map_err(|error| reader.refuse(KEY, format!("is refused: {error}; {}", error.advice()))).ok()
 }
 
 /// Outer `None`s of a file that was not given and of one that could not be read are the same here: the second

@@ -22,6 +22,7 @@ const KEYS: &[&str] = &[
     "broker.url",
     "broker.username",
     "broker.password_file",
+    "broker.token_file",
     "broker.ca_file",
     "broker.cert_file",
     "broker.key_file",
@@ -96,6 +97,10 @@ const REMINTER_REMINTS_MAX: u32 = 10;
 /// How long jobs that have ended are kept in the status store, in days.
 const STATUS_RETENTION_DAYS: u32 = 90;
 
+/// Two logins at once.
+const TOKEN_AND_NAME: &str =
+    "is given as well as broker.username or broker.password; give one of the two: a token has the name in it";
+
 /// What a verb cannot do without; what it does not need may be absent, but must be right if given.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Needs {
@@ -110,11 +115,19 @@ pub struct Needs {
 }
 
 /// The producer's login to the broker.
-pub struct LoginSettings {
-    /// User name.
-    pub username: String,
-    /// Its password; none with a client certificate.
-    pub password: Option<Secret>,
+pub enum LoginSettings {
+    /// By name.
+    Name {
+        /// User name.
+        username: String,
+        /// Its password; none with a client certificate.
+        password: Option<Secret>,
+    },
+    /// By a signed token, which has the name in it.
+    Token {
+        /// The file that holds it.
+        file: PathBuf,
+    },
 }
 
 /// PEM files for TLS with the broker.
@@ -326,10 +339,18 @@ fn read_tls(reader: &mut Reader) -> TlsFiles {
 }
 
 fn read_login(reader: &mut Reader, needed: bool, tls: &TlsFiles) -> Option<LoginSettings> {
+    let token: Option<PathBuf> = reader.optional("broker.token_file");
+    let needed = needed && token.is_none();
     let username = text(reader, "broker.username", needed);
     // A client certificate is a login of its own.
     let password = secret(reader, "broker.password", needed && tls.cert.is_none());
-    Some(LoginSettings { username: username?, password })
+    if let Some(file) = token {
+        if username.is_some() || password.is_some() {
+            reader.refuse("broker.token_file", TOKEN_AND_NAME);
+        }
+        return Some(LoginSettings::Token { file });
+    }
+    Some(LoginSettings::Name { username: username?, password })
 }
 
 fn read_admin(reader: &mut Reader, needed: bool) -> Option<AdminSettings> {
@@ -407,6 +428,22 @@ mod tests {
             ["broker.url", "broker.username", "broker.password", "storage.loopback", "VALET_BROKR_URL"]
         {
             assert!(text.contains(part), "{part} is not in {text}");
+        }
+    }
+
+    #[test]
+    fn a_login_is_by_name_or_by_token_and_not_both() {
+        let read = |more: &[(&str, &str)]| {
+            let mut layers = Layers::default();
+            let all = [("VALET_BROKER_URL", "amqp://b/v"), ("VALET_BROKER_TOKEN_FILE", "/t")];
+            let all = all.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            layers.environment = all.collect();
+            Config::read(layers, Needs { broker: true, ..Needs::default() })
+        };
+        assert!(matches!(read(&[]).unwrap().login, Some(LoginSettings::Token { .. })));
+        for other in ["VALET_BROKER_USERNAME", "VALET_BROKER_PASSWORD"] {
+            let text = read(&[(other, "hunter2")]).err().map(|error| error.to_string()).unwrap();
+            assert!(text.contains("broker.token_file") && !text.contains("hunter2"), "{text}");
         }
     }
 

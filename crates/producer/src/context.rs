@@ -9,7 +9,7 @@ use valet_mint::{Account, AccountKey, Signer};
 use valet_protocol::WorkerName;
 
 use crate::cli::Globals;
-use crate::config::{Config, ConfigError, Needs, StorageSettings};
+use crate::config::{Config, ConfigError, LoginSettings, Needs, StorageSettings};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::output::Output;
@@ -68,10 +68,22 @@ impl Config {
     pub fn broker(&self) -> Outcome<BrokerConfig> {
         let config = parse_broker_url(self.broker_url.as_deref().unwrap_or_default())?;
         let config = config.with_tls(self.broker_tls()?).with_connection_name("valet");
-        let login = self.login.as_ref().ok_or_else(|| missing("broker.username and broker.password"))?;
-        Ok(match &login.password {
-            Some(password) => config.with_login(&login.username, password.expose_secret()),
-            None => config.with_username(&login.username),
+        let login = self
+            .login
+            .as_ref()
+            .ok_or_else(|| missing("broker.username and broker.password, or broker.token_file"))?;
+        Ok(match login {
+            LoginSettings::Name { username, password: Some(password) } => {
+                config.with_login(username, password.expose_secret())
+            }
+            LoginSettings::Name { username, password: None } => config.with_username(username),
+            LoginSettings::Token { .. } if config.username().is_some() => {
+                return Err(wrong("broker.token_file is given as well as a login in broker.url")
+                    .advise("give one of the two: a token has the name in it"));
+            }
+            LoginSettings::Token { file } => config
+                .with_token_file(file)
+                .map_err(|error| Failure::from_error(Exit::Config, &error).advise(error.advice()))?,
         })
     }
 

@@ -30,7 +30,7 @@ pub mod storage;
 pub mod wait;
 pub mod workspace;
 
-pub use broker::{Broker, BrokerOptions, Vhost};
+pub use broker::{Broker, BrokerOauth, BrokerOptions, TokenIssuer, Vhost};
 pub use canary::Canary;
 pub use dns::{Dns, DnsAnswer};
 pub use folder::Folder;

@@ -16,6 +16,12 @@ const FLAGS: &[(&str, &str, &str, &str)] = &[
         "Login; the password comes from VALET_BROKER_PASSWORD(_FILE) or the file",
     ),
     ("broker.password_file", "broker-password-file", "PATH", "File with the login's password"),
+    (
+        "broker.token_file",
+        "broker-token-file",
+        "PATH",
+        "File with a signed token, in place of name and password; read again before it expires",
+    ),
     ("broker.ca_file", "broker-ca-file", "PATH", "PEM of the only CA to trust for the broker"),
     ("broker.cert_file", "broker-cert-file", "PATH", "PEM of a client certificate"),
     ("broker.key_file", "broker-key-file", "PATH", "PEM of the client certificate's key"),

@@ -53,9 +53,10 @@ pub fn close_memory() -> std::io::Result<()> {
 }
 
 /// Takes from this thread, and from every thread that it will start, all rights on files but to read its
-/// certificates, resolver files and the folder of the fleet's keys and to write its own scratch, the right to execute
-/// anything, and (where the kernel can) to bind a port or to connect to other ports than the broker's, 443, 53, and those
-/// of the trace collector, the service of scheduled events and name servers where there are such. There is no way back.
+/// certificates, resolver files and the folders of the fleet's keys and of its broker token, and to write its own scratch,
+/// the right to execute anything, and (where the kernel can) to bind a port or to connect to other ports than the
+/// broker's, 443, 53, and those of the trace collector, the service of scheduled events and name servers where there are
+/// such. There is no way back.
 ///
 /// # Errors
 /// When the kernel refuses what it says it knows.
@@ -67,8 +68,16 @@ pub fn confine(config: &Config, scratch: &Scratch) -> Result<(), ConfineError> {
 
 fn confinement(config: &Config, scratch: &Scratch) -> Confinement {
     let extra = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
+    // The folder, as a new token replaces the old one's file.
+    let token = config.broker.token_folder();
     Confinement {
-        read: READ.iter().map(PathBuf::from).chain(extra).chain(folders(config.fleet.files())).collect(),
+        read: READ
+            .iter()
+            .map(PathBuf::from)
+            .chain(extra)
+            .chain(folders(config.fleet.files()))
+            .chain(token)
+            .collect(),
         write: vec![scratch.directory().to_owned()],
         // Its own directory and lock, at the end.
         remove: vec![config.scratch.clone()],

@@ -337,7 +337,8 @@ impl Lent<'_> {
             let (alive, session) = (self.health.slot(), self.session.clone());
             async move {
                 let _alive = alive;
-                slot.run(session).await;
+                // A job's whole way is in it.
+                Box::pin(slot.run(session)).await;
             }
         };
         let slots = (0..config.slots).map(|_| keep_up("a slot", RESTART_PAUSE, self.stop, start));

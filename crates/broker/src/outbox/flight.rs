@@ -34,6 +34,11 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
+    /// Was it refused as the login's token has ended?
+    pub(super) fn is_expiry(&self) -> bool {
+        matches!(self, Self::Lost(cause) if cause.to_string().contains("token has expired"))
+    }
+
     pub(super) fn returned(&self) -> Option<&Returned> {
         match self {
             Self::Confirmed { returned } | Self::Refused { returned } => returned.as_ref(),

@@ -39,13 +39,25 @@ pub struct Links {
     pub publish: watch::Receiver<LinkState>,
     /// The one that consumes.
     pub consume: watch::Receiver<LinkState>,
+    /// What is wrong with the login's token, as long as something is.
+    pub token: watch::Receiver<Option<String>>,
 }
 
 impl Links {
     /// Those of a session.
     #[must_use]
     pub fn of(session: &Session) -> Self {
-        Self { publish: session.publish_state(), consume: session.consume_state() }
+        Self {
+            publish: session.publish_state(),
+            consume: session.consume_state(),
+            token: session.token_warning(),
+        }
+    }
+
+    /// What will be in the way of work if nobody does anything.
+    #[must_use]
+    pub fn warnings(links: &OnceLock<Self>) -> Vec<String> {
+        links.get().and_then(|links| links.token.borrow().clone()).into_iter().collect()
     }
 
     /// Their states now: publishing, consuming. Before the first connection they are being made.

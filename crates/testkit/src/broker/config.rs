@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::node::Ports;
+use super::oauth::BrokerOauth;
 use super::release::Release;
 use crate::Folder;
 
@@ -26,6 +27,8 @@ pub struct BrokerOptions {
     /// Definitions to load at start, in the form of RabbitMQ's `load_definitions`. They come on top of the
     /// administrator; vhost `/` must be in them when they have any vhost.
     pub definitions: Option<Value>,
+    /// Logins by signed token, beside those by password.
+    pub oauth: Option<BrokerOauth>,
     /// More lines for `rabbitmq.conf`.
     pub config_lines: Vec<String>,
 }
@@ -52,6 +55,7 @@ impl Default for BrokerOptions {
             consumer_timeout_ms: 18_000_000,
             channel_tick_ms: 60_000,
             definitions: None,
+            oauth: None,
             config_lines: Vec::new(),
         }
     }
@@ -67,13 +71,17 @@ pub(super) fn write_files(folder: &Folder, options: &BrokerOptions, ports: &Port
         let file = folder.write("definitions.json", definitions.to_string());
         let _ = writeln!(lines, "load_definitions = {}", file.display());
     }
+    if let Some(oauth) = &options.oauth {
+        lines.push_str(&oauth.lines());
+    }
     for line in &options.config_lines {
         let _ = writeln!(lines, "{line}");
     }
     folder.write("rabbitmq.conf", lines);
     let tick = options.channel_tick_ms;
     folder.write("advanced.config", format!("[{{rabbit, [{{channel_tick_interval, {tick}}}]}}]."));
-    folder.write("enabled_plugins", "[rabbitmq_management,rabbitmq_auth_mechanism_ssl].");
+    let oauth = if options.oauth.is_some() { ",rabbitmq_auth_backend_oauth2" } else { "" };
+    folder.write("enabled_plugins", format!("[rabbitmq_management,rabbitmq_auth_mechanism_ssl{oauth}]."));
 }
 
 fn base_lines(options: &BrokerOptions, ports: &Ports, (username, password): (&str, &str)) -> String {

@@ -3,6 +3,7 @@
 mod api;
 mod config;
 mod node;
+mod oauth;
 mod ready;
 pub mod release;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub use config::{BrokerOptions, BrokerTls};
 use node::Node;
+pub use oauth::{BrokerOauth, TokenIssuer};
 pub use release::Release;
 
 /// Address of the shared broker: `amqp://name:password@127.0.0.1:port`. Set by `xtask test`.

@@ -56,6 +56,36 @@ fn a_password_without_a_user_is_refused() {
 }
 
 #[test]
+fn a_login_is_by_name_or_by_a_token_that_holds_and_its_folder_stays_readable() {
+    let issuer = valet_testkit::TokenIssuer::new();
+    let folder = valet_testkit::Folder::new("worker-token");
+    let token = |name: &str, text: String| folder.write(name, text).display().to_string();
+    let hour = Duration::from_secs(3600);
+    let good = token("good", issuer.token("valet-worker", &[], hour));
+    let read = |file: &str, more: &[(&str, &str)]| {
+        Config::read(layers(&[&[URL, ("VALET_BROKER_TOKEN_FILE", file)], more].concat()))
+    };
+    let config = read(&good, &[]).unwrap();
+    assert_eq!(config.broker.username(), Some("valet-worker"));
+    assert_eq!(config.broker.token_folder().as_deref(), Some(folder.path()));
+    let expired = token("expired", issuer.expired("valet-worker", &[]));
+    let endless = token("endless", issuer.endless("valet-worker", &[]));
+    let named = [("VALET_BROKER_USERNAME", "w")];
+    let in_url = [("VALET_BROKER_URL", "amqp://w:hunter2@broker/valet")];
+    let cases: [(&str, &[_], &str); 5] = [
+        (&expired, &[], "expired at"),
+        (&endless, &[], "never ends"),
+        ("/no/such/token", &[], "cannot read"),
+        (&good, &named, "give one of the two"),
+        (&good, &in_url, "give one of the two"),
+    ];
+    for (file, more, wanted) in cases {
+        let text = read(file, more).unwrap_err().to_string();
+        assert!(text.contains("broker.token_file") && text.contains(wanted), "{wanted} is not in {text}");
+    }
+}
+
+#[test]
 fn an_output_above_one_put_is_refused() {
     let mistakes = Config::read(layers(&[URL, ("VALET_WORKER_OUTPUT_BYTES_MAX", "6GiB")])).unwrap_err();
     assert!(mistakes.iter().any(|mistake| mistake.subject == "worker.output_bytes_max"));

@@ -96,7 +96,8 @@ impl Told for Health {
         let is_ready = reasons.is_empty();
         let Tested { level, attempts_refused } = &self.0.walls;
         let jail = json!({ "level": level, "attempts_refused": attempts_refused });
-        (is_ready, json!({ "ready": is_ready, "reasons": reasons, "jail": jail }))
+        let warnings = Links::warnings(&self.0.links);
+        (is_ready, json!({ "ready": is_ready, "reasons": reasons, "warnings": warnings, "jail": jail }))
     }
 
     fn metrics(&self) -> String {
