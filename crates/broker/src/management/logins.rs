@@ -189,14 +189,14 @@ fn tags(user: &Value) -> String {
 }
 
 /// 244 random bits from the operating system (two version 4 UUIDs), as hex: safe in any shell.
-fn random_password() -> Password {
+pub(super) fn random_password() -> Password {
     let (first, second) = (Uuid::new_v4().simple(), Uuid::new_v4().simple());
     Password::from(Zeroizing::new(format!("{first}{second}")))
 }
 
 /// RabbitMQ's own form: base64(salt ‖ sha256(salt ‖ password)), so the password itself never
 /// travels, nor shows in the management API's log.
-fn hash(password: &Password) -> String {
+pub(super) fn hash(password: &Password) -> String {
     let mut salted = Uuid::new_v4().as_bytes()[..4].to_vec();
     let mut digest = Sha256::new();
     digest.update(&salted);

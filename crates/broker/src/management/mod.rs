@@ -1,18 +1,24 @@
 //! RabbitMQ's management HTTP API: declare, check, provision.
 //!
-//! The only module that changes anything on a broker, and only `valet topology declare` (and tests)
+//! The only module that changes anything on a broker, and only `valet topology`, `partner` and `lane` (and tests)
 //! call it. Must never log or return a password but the one it just made.
 
 mod check;
 mod declare;
 mod http;
+mod lane_commands;
+mod lanes;
 mod logins;
+mod partners;
 mod state;
 
 pub use check::Difference;
 pub use declare::Declared;
 pub use http::ManagementError;
+pub use lane_commands::{lane_commands, remove_commands, rotate_commands};
+pub use lanes::{DEPTH_AGE_MAX, LaneDepth};
 pub use logins::{Existing, Login, LoginNames};
+pub use partners::{PartnerLogin, partner_right};
 
 use crate::{BrokerVersion, Password, TlsConfig, version};
 use http::{Http, segment};
