@@ -52,6 +52,7 @@ verbs! {
     Fleet in fleet;
     Preset in preset;
     Partner in partner;
+    Lane in lane;
     Dead in dead;
     Topology in topology;
     Doctor in doctor;

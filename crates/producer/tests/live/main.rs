@@ -5,6 +5,7 @@
 mod catch_up;
 mod dead;
 mod listing;
+mod partner;
 mod site;
 mod stand_in;
 mod submit;

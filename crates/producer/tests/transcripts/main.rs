@@ -9,6 +9,7 @@ mod harness;
 mod help;
 mod options;
 mod partners;
+mod printed;
 mod services;
 mod settings;
 mod tokens;
