@@ -28,6 +28,7 @@ mod memory;
 mod message;
 mod mode;
 mod model;
+mod onboarding;
 mod outage;
 mod partner_storage;
 mod presets;
