@@ -108,7 +108,7 @@ impl LaneProbe {
     /// # Errors
     /// [`ConnectError`] if the broker does not take the login.
     pub async fn connect(config: &BrokerConfig, lane: Lane) -> Result<Self, ConnectError> {
-        Ok(Self { connection: connect(config, "check").await?, lane })
+        Ok(Self { connection: connect(config, "check").await?.connection, lane })
     }
 
     /// Tries everything, one after the other.
