@@ -155,6 +155,8 @@ pub fn letter(end: &End, given: Given<'_>, record: &LaneRecord, name: &WorkerNam
     header(amqp::DETAIL, end.detail.as_str().to_owned());
     header(amqp::ATTEMPT, end.attempt().to_string());
     header(amqp::WORKER, name.to_string());
+    // What the message says of its lane is its sender's word; the queue that it came from is not.
+    header(amqp::LANE, record.lane.to_string());
     if let Some(user) = given.user_id {
         header(amqp::USER_ID, short(user));
     }

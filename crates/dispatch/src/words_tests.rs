@@ -119,3 +119,15 @@ fn a_letter_lies_where_somebody_looks_who_can_mend_it() {
     assert_eq!(headers[amqp::REASON], "bad-message");
     assert_eq!(headers[amqp::USER_ID], "acme");
 }
+
+#[test]
+fn a_letter_tells_the_lane_of_its_queue_and_not_what_its_message_claims() {
+    let mut claimed = end(Reason::GrantRefused);
+    let claims = JobMessage { lane: "default".parse().unwrap(), ..message() };
+    let body = claims.encode().unwrap();
+    claimed.message = Some(claims);
+    let given = Given { body: body.as_ref(), user_id: Some("acme"), message_id: None, traceparent: None };
+    let letter = letter(&claimed, given, &partner(), &name());
+    let told: Vec<_> = letter.headers.iter().filter(|(name, _)| name == amqp::LANE).collect();
+    assert_eq!(told, [&(amqp::LANE.to_owned(), "acme".to_owned())]);
+}

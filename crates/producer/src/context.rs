@@ -41,7 +41,10 @@ impl Context {
     /// Exit 64, with all mistakes.
     pub fn config(&self, needs: Needs) -> Outcome<Config> {
         let config = Config::load(&self.globals.set, self.globals.config.as_deref(), needs)?;
-        config.open_hosts().iter().for_each(|warning| self.warn(warning));
+        // Who has nothing to do with storage is not told of it.
+        if needs.storage {
+            config.open_hosts().iter().for_each(|warning| self.warn(warning));
+        }
         Ok(config)
     }
 
