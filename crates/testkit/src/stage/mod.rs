@@ -155,7 +155,7 @@ impl<'a> Stage<'a> {
             // `publish` is the administrator's, whom a worker would not take jobs from.
             .env(
                 "VALET_WORKER_PUBLISHERS",
-                format!("{}-producer,{}", self.vhost.name(), self.broker.username()),
+                format!("{0}-producer,{0}-dispatcher,{1}", self.vhost.name(), self.broker.username()),
             )
             .env("VALET_JAIL_ROOTS", mode.roots())
             .env("VALET_WORKER_NAME", format!("worker-{number}"))
@@ -186,7 +186,30 @@ impl<'a> Stage<'a> {
         worker
     }
 
-    /// The settings of one of the three logins.
+    /// `valet-dispatch run`, set up and not started.
+    pub fn dispatcher_program(&self) -> Program {
+        self.program("valet-dispatch")
+            .args(["run", "--config"])
+            .arg(self.login("dispatcher"))
+            .env(self.opened_by.0, self.opened_by.1)
+    }
+
+    /// A running dispatcher, serving the lanes.
+    ///
+    /// # Panics
+    /// When it does not get that far.
+    #[track_caller]
+    pub fn dispatcher(&self) -> Process {
+        let dispatcher = self.dispatcher_program().start();
+        wait_for("the dispatcher to lead", START_TIMEOUT, || {
+            let said = dispatcher.stderr();
+            assert!(dispatcher.is_running(), "the dispatcher ended: {said}");
+            if said.contains("leading") { Ok(()) } else { Err(said) }
+        });
+        dispatcher
+    }
+
+    /// The settings of one of the four logins.
     pub fn login(&self, role: &str) -> PathBuf {
         self.folder.join("logins").join(format!("{role}.toml"))
     }
