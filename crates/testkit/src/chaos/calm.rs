@@ -17,7 +17,7 @@ const QUIET_TIME: Duration = Duration::from_secs(3);
 /// Longest until nothing is left of programs that have ended.
 const CLEAN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Queues in which something may stay: dead letters, and what streams keep.
-const KEPT: [&str; 4] = ["dead", "events.log", "control.log", "topology.log"];
+const KEPT: [&str; 5] = ["dead", "events.log", "control.log", "topology.log", "lanes.log"];
 /// Open jobs that a failure shows.
 const SHOWN: usize = 3;
 
