@@ -84,7 +84,10 @@ fn text(path: &Path) -> &str {
 /// Every queue of the stage that can be looked into; streams are seen on the broker's disk.
 fn queues(stage: &Stage<'_>) -> Vec<String> {
     let all = stage.broker.api("GET", &format!("/api/queues/{}", stage.vhost.name()), None);
-    let queues = all.as_array().expect("a list").iter().filter(|queue| queue["type"] != "stream");
+    // Streams and the lanes' queues (one active consumer) give nobody a look; both are on the broker's disk.
+    let shows =
+        |queue: &&Value| queue["type"] != "stream" && queue["arguments"]["x-single-active-consumer"] != true;
+    let queues = all.as_array().expect("a list").iter().filter(shows);
     queues.map(|queue| queue["name"].as_str().expect("a name").to_owned()).collect()
 }
 
