@@ -3,6 +3,7 @@
 //!
 //! It must never know what a daemon is for: nothing here takes a job, a message or a grant into its hands.
 
+pub mod flags;
 pub mod health;
 pub mod keep;
 pub mod labels;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, Command};
+use clap::Command;
+use valet_daemon::flags::{self, Flag};
 
-/// A setting that may be given as a flag: key, flag, placeholder, help.
-const FLAGS: &[(&str, &str, &str, &str)] = &[
+/// The settings that may be given as flags.
+const FLAGS: &[Flag] = &[
     ("broker.url", "broker-url", "URL", "RabbitMQ, such as amqps://host:5671/vhost"),
     (
         "broker.username",
@@ -105,19 +106,7 @@ pub fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([run, doctor].map(with_settings))
-}
-
-fn with_settings(verb: Command) -> Command {
-    let flags = FLAGS
-        .iter()
-        .map(|(key, flag, value, help)| Arg::new(*key).long(*flag).value_name(*value).help(*help));
-    let config = Arg::new("config")
-        .long("config")
-        .value_name("PATH")
-        .value_parser(clap::value_parser!(PathBuf))
-        .help("Configuration file [default: valet.toml, if there is one]");
-    verb.arg(config).args(flags)
+        .subcommands([run, doctor].map(|verb| flags::with_settings(verb, FLAGS)))
 }
 
 /// Reads the command line.
@@ -131,9 +120,5 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Flags, cla
         Some((_, given)) => (Verb::Run, given),
         None => unreachable!("clap requires a verb"),
     };
-    Ok(Flags { verb, settings: settings(given), config: given.get_one("config").cloned() })
-}
-
-fn settings(given: &ArgMatches) -> BTreeMap<&'static str, String> {
-    FLAGS.iter().filter_map(|(key, ..)| Some((*key, given.get_one::<String>(key)?.clone()))).collect()
+    Ok(Flags { verb, settings: flags::settings(FLAGS, given), config: given.get_one("config").cloned() })
 }

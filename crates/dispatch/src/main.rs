@@ -3,22 +3,22 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use valet_daemon::{health, logs};
+use valet_daemon::{flags, health, logs};
 use valet_dispatch::cli::{self, Verb};
 use valet_dispatch::config::Config;
 use valet_dispatch::{doctor, run};
-use valet_settings::{EXIT_CONFIG, Layers, keyless};
+use valet_settings::EXIT_CONFIG;
 
 fn main() -> ExitCode {
-    let flags = match cli::parse(std::env::args_os()) {
-        Ok(flags) => flags,
+    let given = match cli::parse(std::env::args_os()) {
+        Ok(given) => given,
         Err(error) => {
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let verb = flags.verb;
-    let config = match read_config(flags) {
+    let verb = given.verb;
+    let config = match flags::read(given.settings, given.config.as_deref(), Config::read) {
         Ok(config) => config,
         Err(problems) => return refuse(&problems, EXIT_CONFIG as u8),
     };
@@ -27,21 +27,6 @@ fn main() -> ExitCode {
         return refuse(&logs::chain(&error), 70);
     }
     start(verb, config).unwrap_or_else(|(words, code)| refuse(&words, code))
-}
-
-/// The settings, or everything that is wrong with them.
-fn read_config(flags: cli::Flags) -> Result<Config, String> {
-    let layers = Layers::load(flags.settings, std::env::vars_os(), flags.config.as_deref());
-    let keyless = keyless::require(std::env::vars_os(), &layers);
-    let config = Config::read(layers);
-    let key = keyless.err().map(|error| format!("{error}\n{}", error.advice()));
-    match (key, config) {
-        (None, Ok(config)) => Ok(config),
-        (key, config) => {
-            let mistakes = config.err().map(|error| format!("{error}\n{}", error.advice()));
-            Err(key.into_iter().chain(mistakes).collect::<Vec<_>>().join("\n"))
-        }
-    }
 }
 
 fn start(verb: Verb, config: Config) -> Result<ExitCode, (String, u8)> {

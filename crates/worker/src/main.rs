@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use valet_settings::{EXIT_CONFIG, Layers, keyless};
+use valet_daemon::flags;
+use valet_settings::EXIT_CONFIG;
 use valet_worker::cli::{self, Verb};
 use valet_worker::config::Config;
 use valet_worker::{harden, start};
@@ -18,8 +19,8 @@ fn main() -> ExitCode {
         eprintln!("valet-worker: cannot close its memory to others: {error}");
         return ExitCode::from(70);
     }
-    let flags = match cli::parse(program.into_iter().chain(arguments)) {
-        Ok(flags) => flags,
+    let given = match cli::parse(program.into_iter().chain(arguments)) {
+        Ok(given) => given,
         Err(error) => {
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
@@ -34,8 +35,8 @@ fn main() -> ExitCode {
             return ExitCode::from(70);
         }
     };
-    let verb = flags.verb;
-    let config = match read_config(flags) {
+    let verb = given.verb;
+    let config = match flags::read(given.settings, given.config.as_deref(), Config::read) {
         Ok(config) => config,
         Err(problems) => {
             eprintln!("valet-worker: {problems}");
@@ -45,20 +46,5 @@ fn main() -> ExitCode {
     match verb {
         Verb::Run => start::run(config, jailer),
         Verb::Prove { json } => start::prove(&config, jailer, json),
-    }
-}
-
-/// The settings, or everything that is wrong with them.
-fn read_config(flags: cli::Flags) -> Result<Config, String> {
-    let layers = Layers::load(flags.settings, std::env::vars_os(), flags.config.as_deref());
-    let keyless = keyless::require(std::env::vars_os(), &layers);
-    let config = Config::read(layers);
-    let key = keyless.err().map(|error| format!("{error}\n{}", error.advice()));
-    match (key, config) {
-        (None, Ok(config)) => Ok(config),
-        (key, config) => {
-            let mistakes = config.err().map(|error| format!("{error}\n{}", error.advice()));
-            Err(key.into_iter().chain(mistakes).collect::<Vec<_>>().join("\n"))
-        }
     }
 }
