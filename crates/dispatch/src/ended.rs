@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use valet_admission::judge;
+use valet_broker::topology::names;
 use valet_broker::{Ending, LaneDelivery, Session};
 use valet_protocol::{Lane, LaneRecord, Reason};
 
@@ -34,7 +35,8 @@ fn end_of(delivery: &LaneDelivery, book: &Book, hands: &Hands) -> (Arc<LaneRecor
         record.publishers.iter().any(|publisher| publisher == user).then(|| (record.clone(), queue, ending))
     });
     let Some((record, queue, ending)) = known else {
-        let record = Arc::new(LaneRecord::partner(Lane::default(), String::new()));
+        let nobodys: Lane = names::ENDED_LANE.parse().expect("a reserved name has the form of all");
+        let record = Arc::new(LaneRecord::partner(nobodys, String::new()));
         return (record, End { id: None, message: None, ..end(Ending::Other) });
     };
     // Judged for its id and its job alone: what else is wrong with it is of no matter any more.

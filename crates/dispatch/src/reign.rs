@@ -82,7 +82,8 @@ impl Reign {
         let (looks, mut looked) = mpsc::channel(1);
         let mut beside = JoinSet::new();
         beside.spawn(look(self.session.clone(), looks));
-        beside.spawn(crate::ended::file(self.session.clone(), self.hands.clone(), self.queues.book()));
+        // Records by lane until all were read: what one said before holds no more, and was never meant to be served.
+        let mut unread = Some(BTreeMap::new());
         tokio::pin!(over);
         loop {
             tokio::select! {
@@ -91,7 +92,15 @@ impl Reign {
                 Some(flown) = self.flights.join_next() => self.land(flown),
                 Some(ready) = looked.recv() => self.look(ready),
                 item = lanes.next() => match item {
-                    Ok(LaneItem::Record(record)) => self.declare(*record),
+                    Ok(LaneItem::Record(record)) => match &mut unread {
+                        Some(records) => drop(records.insert(record.lane.clone(), *record)),
+                        None => self.declare(*record),
+                    },
+                    Ok(LaneItem::CaughtUp) => {
+                        unread.take().into_iter().flat_map(BTreeMap::into_values).for_each(|record| self.declare(record));
+                        // Who has no record yet would be nobody to it.
+                        beside.spawn(crate::ended::file(self.session.clone(), self.hands.clone(), self.queues.book()));
+                    }
                     Ok(LaneItem::Malformed { offset, problem }) => {
                         tracing::warn!(offset, problem, "a lane's record cannot be read; what it said before holds");
                     }

@@ -45,7 +45,10 @@ pub const DISPATCH_LEAD: &str = "dispatch.lead";
 
 /// Lanes that cannot be: what belongs to them would be called like something of ours ([`IN_ENDED`], [`EVENTS_LOG`]),
 /// or their reports would be filed where marks are.
-const RESERVED: [&str; 3] = ["ended", "log", MARK];
+const RESERVED: [&str; 3] = [ENDED_LANE, "log", MARK];
+
+/// Stands in dead letters for the lane of a message that is nobody's: no lane may be called so.
+pub const ENDED_LANE: &str = "ended";
 
 /// What to run when the topology is not as it should be.
 pub const REMEDY: &str = "`valet topology declare`";

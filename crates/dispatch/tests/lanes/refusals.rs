@@ -53,6 +53,25 @@ async fn a_flood_of_what_is_refused_does_not_fill_the_dead_letters_of_all() {
     assert!((1..=130).contains(&letters), "{letters} letters of one partner");
 }
 
+/// What expires in a lane and names no sender is nobody's: its letter stands for no job, whatever it says of itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_expired_without_a_sender_is_filed_as_nobodys() {
+    let site = Site::on(Broker::shared()).await;
+    let acme = site.partner("acme", |_| ()).await;
+    let claims = JobMessage { lane: "default".parse().unwrap(), ..job(&acme.record.lane) };
+    let body = claims.encode().unwrap();
+    let message = serde_json::json!({
+        "properties": { "message_id": claims.id.to_string(), "expiration": "1", "delivery_mode": 2 },
+        "routing_key": "",
+        "payload": std::str::from_utf8(body.as_ref()).unwrap(),
+        "payload_encoding": "string",
+    });
+    site.broker.api("POST", &format!("/api/exchanges/{}/in.acme/publish", site.vhost.name()), Some(message));
+    let _dispatcher = site.dispatcher("one");
+    let letters = site.take_all("dead", 1);
+    assert_eq!(letters[0]["properties"]["headers"]["valet-lane"], "ended", "{}", letters[0]["properties"]);
+}
+
 #[test]
 fn a_storage_key_in_sight_is_named_and_nothing_starts() {
     let program = Program::new(env!("CARGO_BIN_EXE_valet-dispatch")).arg("run");
