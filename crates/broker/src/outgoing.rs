@@ -1,11 +1,13 @@
 //! One message to publish, with every property that Valet sets.
 
+use crate::topology::names;
 use jiff::Timestamp;
 use lapin::{
     BasicProperties,
     types::{AMQPValue, FieldTable},
 };
 use std::{fmt, time::Duration};
+use valet_protocol::Report;
 use zeroize::Zeroizing;
 
 /// A message on its way out. Always persistent and mandatory, and stamped with our own `user_id`.
@@ -53,6 +55,17 @@ impl Outgoing {
             timestamp: None,
             body: Zeroizing::new(body.as_ref().to_vec()),
         }
+    }
+
+    /// A report, on its way to [`names::EVENTS`].
+    pub fn report(report: &Report) -> Self {
+        let event = report.to_event();
+        let mut outgoing = Self::new(names::EVENTS, report.routing_key(), report.id(), &event.body);
+        outgoing.type_ = Some(report.kind().event_type().to_owned());
+        outgoing.content_type = Some(event.content_type);
+        outgoing.headers = event.headers;
+        outgoing.timestamp = Some(report.time);
+        outgoing
     }
 
     /// The AMQP properties. `user` is our login: the broker refuses any other (406).

@@ -17,9 +17,6 @@ use valet_protocol::{
 /// What an input or output is called in reports where only workers can read its grant.
 const SEALED: &str = "sealed";
 
-/// A W3C `traceparent` of version 00, in bytes.
-const TRACEPARENT_BYTES: usize = 55;
-
 /// What came with a message, as its sender wrote it.
 #[derive(Debug, Clone, Copy)]
 pub struct Given<'a> {
@@ -187,19 +184,12 @@ fn report(
     data: ReportData,
 ) -> Outgoing {
     let report = Report { job, lane: lane.clone(), attempt, redelivery: 0, worker: name.clone(), time, data };
-    let event = report.to_event();
-    let mut outgoing = Outgoing::new(names::EVENTS, report.routing_key(), report.id(), &event.body);
-    outgoing.type_ = Some(report.kind().event_type().to_owned());
-    outgoing.content_type = Some(event.content_type);
-    outgoing.headers = event.headers;
-    outgoing.timestamp = Some(report.time);
-    outgoing
+    Outgoing::report(&report)
 }
 
-/// The trace, if it is one: lower-case hex and hyphens of the one length that there is.
+/// The trace, if it is one.
 fn trace(traceparent: Option<&str>) -> Option<(String, String)> {
-    let usual = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte) || byte == b'-';
-    let sound = traceparent.filter(|text| text.len() == TRACEPARENT_BYTES && text.bytes().all(usual))?;
+    let sound = traceparent.filter(|text| amqp::is_traceparent(text))?;
     Some((amqp::TRACEPARENT.to_owned(), sound.to_owned()))
 }
 

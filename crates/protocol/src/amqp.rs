@@ -36,3 +36,11 @@ pub fn expiration(not_after: Timestamp, now: Timestamp) -> Option<String> {
     // RabbitMQ refuses values above 2^32 - 1 (49 days); not_after in the message still holds then.
     (milliseconds > 0).then(|| milliseconds.min(i64::from(u32::MAX)).to_string())
 }
+
+/// Whether a text is a [`TRACEPARENT`]: `00-<32 hex>-<16 hex>-<2 hex>`, the first version of W3C's trace context.
+pub fn is_traceparent(text: &str) -> bool {
+    let parts: Vec<_> = text.split('-').collect();
+    let hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
+    lengths == [2, 32, 16, 2] && parts.iter().all(|part| hex(part)) && parts[0] == "00"
+}

@@ -8,7 +8,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use valet_broker::topology::names;
 use valet_broker::{Outgoing, PublishError, Publisher};
 use valet_protocol::{JobId, Lane, Progress, Report, ReportData, WorkerName};
 
@@ -65,7 +64,7 @@ impl Reporter {
     /// Tells something on the way. It is lost when the broker is away or slow, which the log says.
     pub async fn tell(&self, data: ReportData) {
         self.said().at = Instant::now();
-        let message = outgoing(&self.report(data));
+        let message = Outgoing::report(&self.report(data));
         match tokio::time::timeout(PATIENCE, self.publisher.publish(message)).await {
             // The publisher keeps it until it is confirmed; nobody needs to wait for that.
             Ok(receipt) => drop(receipt),
@@ -116,7 +115,7 @@ impl Reporter {
     /// same each time, so that a second copy does no harm; `attempt` is the one that ended so, be it an earlier one.
     pub async fn tell_last(&self, attempt: u32, data: ReportData) {
         let report = Report { attempt, ..self.report(data) };
-        while let Err(error) = self.publisher.publish(outgoing(&report)).await.await {
+        while let Err(error) = self.publisher.publish(Outgoing::report(&report)).await.await {
             log_refused(&error);
             tokio::time::sleep(PAUSE).await;
         }
@@ -131,14 +130,4 @@ impl Reporter {
 fn log_refused(error: &PublishError) {
     let error = crate::logs::chain(error);
     tracing::warn!(error, "the broker has not taken the last report of the job; it is told again");
-}
-
-fn outgoing(report: &Report) -> Outgoing {
-    let event = report.to_event();
-    let mut message = Outgoing::new(names::EVENTS, report.routing_key(), report.id(), &event.body);
-    message.type_ = Some(report.kind().event_type().to_owned());
-    message.content_type = Some(event.content_type.to_string());
-    message.headers = event.headers.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
-    message.timestamp = Some(report.time);
-    message
 }

@@ -65,7 +65,7 @@ impl JobMinter {
     /// one is left out.
     #[must_use]
     pub fn with_traceparent(mut self, traceparent: Option<String>) -> Self {
-        self.traceparent = traceparent.filter(|text| is_traceparent(text));
+        self.traceparent = traceparent.filter(|text| amqp::is_traceparent(text));
         self
     }
 
@@ -182,12 +182,4 @@ impl JobMinter {
 fn after(now: Timestamp, seconds: u32) -> Timestamp {
     let whole = Timestamp::from_second(now.as_second()).unwrap_or(now);
     whole.saturating_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(whole)
-}
-
-/// `00-<32 hex>-<16 hex>-<2 hex>`, the first version of W3C's trace context.
-fn is_traceparent(text: &str) -> bool {
-    let parts: Vec<_> = text.split('-').collect();
-    let hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
-    lengths == [2, 32, 16, 2] && parts.iter().all(|part| hex(part)) && parts[0] == "00"
 }

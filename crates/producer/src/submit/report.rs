@@ -2,7 +2,6 @@
 //! grants were minted anew, and the ends that no worker can tell. Must never hold a grant; its types cannot.
 
 use jiff::Timestamp;
-use valet_broker::{Outgoing, topology::names};
 use valet_protocol::{JobMessage, Reminted, Report, ReportData, Submitted, WorkerName};
 
 use crate::batch::JobPlan;
@@ -39,17 +38,6 @@ pub(crate) fn about(
 ) -> Report {
     let (job, lane, worker) = (message.id, message.lane.clone(), name.clone());
     Report { job, lane, attempt, redelivery: 0, worker, time, data }
-}
-
-/// A report with its AMQP properties.
-pub(crate) fn outgoing(report: &Report) -> Outgoing {
-    let event = report.to_event();
-    let mut outgoing = Outgoing::new(names::EVENTS, report.routing_key(), report.id(), &event.body);
-    outgoing.type_ = Some(report.kind().event_type().to_owned());
-    outgoing.content_type = Some(event.content_type);
-    outgoing.headers = event.headers;
-    outgoing.timestamp = Some(report.time);
-    outgoing
 }
 
 #[cfg(test)]

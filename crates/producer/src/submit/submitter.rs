@@ -10,12 +10,13 @@ use std::io;
 use futures::FutureExt;
 use jiff::Timestamp;
 use tracing::Instrument as _;
-use valet_broker::{BrokerConfig, PublishError, Publisher, PublisherOptions, Purpose, Receipt, Session};
+use valet_broker::{
+    BrokerConfig, Outgoing, PublishError, Publisher, PublisherOptions, Purpose, Receipt, Session,
+};
 use valet_protocol::Report;
 
 use super::error::SubmitError;
 use super::minter::JobMinter;
-use super::report;
 use crate::batch::JobPlan;
 use crate::telemetry;
 
@@ -103,7 +104,7 @@ impl Submitter {
 
     /// Says something about a job. The receipt resolves when the broker has it.
     pub async fn report(&self, report: &Report) -> Receipt {
-        self.reports.publish(report::outgoing(report)).await
+        self.reports.publish(Outgoing::report(report)).await
     }
 
     /// The publisher of jobs, for what else must be confirmed before something is let go.
